@@ -1,0 +1,1 @@
+"""All I/O: Kubernetes, ZooKeeper and (in `memory`) their in-process twin."""

@@ -1,0 +1,1 @@
+"""The API of the three kinds: models, defaults, validation and the kinds they stand on. Pure."""

@@ -1,0 +1,39 @@
+"""The one exception tree: what can go wrong, and what the sender of the event is told.
+
+The runtime turns each into an HTTP answer (`reference` in docs/concepts.md, "Answers"): adapters
+translate every library's exceptions into these, with the original chained.
+"""
+
+from __future__ import annotations
+
+
+class FunctionError(Exception):
+    """Anything a function can fail with on purpose."""
+
+
+class InvalidEvent(FunctionError):
+    """The request is no event for this function: 400, no retry, dead letter."""
+
+
+class Conflict(FunctionError):
+    """Somebody changed the object since it was read, or a precondition failed: read again."""
+
+
+class FieldConflict(Conflict):
+    """Server-side apply met fields that other managers own; `managers` names them."""
+
+    def __init__(self, message: str, managers: frozenset[str]) -> None:
+        super().__init__(message)
+        self.managers = managers
+
+
+class AlreadyExists(Conflict):
+    """An object of that name is already there."""
+
+
+class Unavailable(FunctionError):
+    """Something could not be reached in time, or answered that it cannot serve: 503, retried."""
+
+
+class Refused(FunctionError):
+    """The API server refused the request for good (invalid object, forbidden)."""

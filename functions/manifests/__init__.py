@@ -1,0 +1,1 @@
+"""Pure builders: one cluster to the Kubernetes objects it needs."""

@@ -1,0 +1,32 @@
+"""What was seen of an ensemble: values only, made by the adapters and read by the planners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStats:
+    """What one server says of itself (`srvr`): `mode` is empty while it serves nobody."""
+
+    mode: str
+    zxid: int
+    version: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of the ensemble's member list: `server.<id>=<address>`."""
+
+    id: int
+    address: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleConfig:
+    """The committed member list (`/zookeeper/config`) and its version (a zxid)."""
+
+    version: int
+    members: tuple[Member, ...]

@@ -1,0 +1,1 @@
+"""Small programs that run inside the pods of a cluster."""

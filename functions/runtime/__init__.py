@@ -1,0 +1,1 @@
+"""CloudEvent to answer: the World a function gets, applying steps, settings."""

@@ -1,0 +1,93 @@
+"""The World: everything a function may touch, as ports.
+
+Handlers get a World and nothing else. The real adapters and the in-memory twin both satisfy
+these protocols and pass one contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from functions.api.kinds import Kind, Ref
+from functions.planning.ensemble import EnsembleConfig, ServerStats
+
+Manifest = dict[str, Any]
+
+
+class Kube(Protocol):
+    """The Kubernetes API, uncached. Every call has a timeout and raises FunctionError kinds only."""
+
+    def get(self, ref: Ref) -> Manifest | None:
+        """Return the object as it is now, or None when there is none (404)."""
+        ...
+
+    def list(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> list[Manifest]:
+        """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
+        ...
+
+    def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = False
+    ) -> Manifest:
+        """Server-side apply as field manager `manager`; returns the stored object.
+
+        `metadata.uid` and `metadata.resourceVersion` in the manifest are preconditions (Conflict).
+        Raises FieldConflict when other managers own changed fields and `force` is false.
+        """
+        ...
+
+    def create(self, manifest: Manifest, *, manager: str) -> Manifest:
+        """Create; raises AlreadyExists."""
+        ...
+
+    def delete(self, ref: Ref, *, uid: str) -> None:
+        """Delete the object with exactly this uid (Conflict otherwise); gone is success."""
+        ...
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the API server serves this kind (False: its CRD is not installed)."""
+        ...
+
+
+class ZooKeeper(Protocol):
+    """ZooKeeper servers, by address (`host`, client `port`). Unavailable when one cannot answer."""
+
+    def stats(self, host: str, port: int) -> ServerStats:
+        """Ask `srvr`, without opening a session."""
+        ...
+
+    def config(self, host: str, port: int) -> EnsembleConfig:
+        """Read `/zookeeper/config` through a session with one server that serves."""
+        ...
+
+    def reconfigure(
+        self,
+        host: str,
+        port: int,
+        *,
+        joining: str,
+        leaving: str,
+        from_config: int,
+        password: str,
+    ) -> EnsembleConfig:
+        """Change the member list by compare-and-set on its version, as the super user.
+
+        Raises Conflict when the version is no longer `from_config`, Unavailable when the outcome
+        is unknown (read the config again before anything else).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What one call of a function works with."""
+
+    kube: Kube
+    zookeeper: ZooKeeper
+    now: Callable[[], datetime]
+    emit: Callable[[Mapping[str, str], Manifest], None]
+    settings: Any = None
