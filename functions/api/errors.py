@@ -35,5 +35,9 @@ class Unavailable(FunctionError):
     """Something could not be reached in time, or answered that it cannot serve: 503, retried."""
 
 
+class EvictionBlocked(Unavailable):
+    """A disruption budget does not allow the eviction now: nothing happened, look again later."""
+
+
 class Refused(FunctionError):
     """The API server refused the request for good (invalid object, forbidden)."""

@@ -18,7 +18,7 @@ Manifest = dict[str, Any]
 
 
 class Kube(Protocol):
-    """The Kubernetes API, uncached. Every call has a timeout and raises FunctionError kinds only."""
+    """The Kubernetes API, uncached. Every call has a timeout and raises FunctionErrors only."""
 
     def get(self, ref: Ref) -> Manifest | None:
         """Return the object as it is now, or None when there is none (404)."""
@@ -46,6 +46,14 @@ class Kube(Protocol):
 
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Delete the object with exactly this uid (Conflict otherwise); gone is success."""
+        ...
+
+    def evict(self, ref: Ref, *, uid: str) -> None:
+        """Evict the pod with exactly this uid, as far as its disruption budget allows.
+
+        Conflict when the pod is another one by now, EvictionBlocked when the budget says no; gone
+        is success.
+        """
         ...
 
     def serves(self, kind: Kind) -> bool:

@@ -1,0 +1,155 @@
+"""The Kubernetes port over REST: get, list, apply, create, delete, evict and discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.adapters.addresses import Manifest, ref_of
+from functions.adapters.kubernetes.answers import Expired, NotFound
+from functions.adapters.kubernetes.rest import Rest
+from functions.api.errors import Conflict, Refused, Unavailable
+from functions.api.kinds import Kind, Ref
+
+# Inside the class, `list` is the method.
+Manifests = list[Manifest]
+
+PAGE = 500
+LIST_ATTEMPTS = 3
+
+_APPLY = "application/apply-patch+yaml"
+# A misspelt field is a bug of a builder: it must fail, not vanish.
+_STRICT = {"fieldValidation": "Strict"}
+
+
+class KubernetesApi:
+    """The API server, uncached. Satisfies `functions.runtime.world.Kube`."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def get(self, ref: Ref) -> Manifest | None:
+        """Return the object as it is now, or None when there is none."""
+        try:
+            return self._rest.call("GET", _path(ref))
+        except NotFound:
+            return None
+
+    def list(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> Manifests:
+        """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
+        query = {"limit": str(PAGE)}
+        if labels:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        for _ in range(LIST_ATTEMPTS):
+            try:
+                return self._pages(kind, namespace or "", query)
+            except Expired:
+                continue
+            except NotFound as error:
+                raise Refused(
+                    f"The API server does not serve {kind.plural} of {kind.api_version}: {error}"
+                ) from error
+        raise Unavailable(f"The list of {kind.plural} expired {LIST_ATTEMPTS} times while read.")
+
+    def apply(
+        self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = False
+    ) -> Manifest:
+        """Server-side apply as `manager`; returns the stored object."""
+        path = _path(ref_of(manifest)) + (f"/{subresource}" if subresource else "")
+        query = {"fieldManager": manager, "force": str(force).lower(), **_STRICT}
+        try:
+            return self._rest.call("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+        except NotFound as error:
+            raise _nowhere(ref_of(manifest), error) from error
+
+    def create(self, manifest: Manifest, *, manager: str) -> Manifest:
+        """Create; raises AlreadyExists."""
+        ref = ref_of(manifest)
+        query = {"fieldManager": manager, **_STRICT}
+        try:
+            return self._rest.call(
+                "POST", _collection(ref.kind, ref.namespace), query=query, body=manifest
+            )
+        except NotFound as error:
+            raise _nowhere(ref, error) from error
+
+    def delete(self, ref: Ref, *, uid: str) -> None:
+        """Delete the object with exactly this uid; one that is already gone is success."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            # The default of some kinds is to orphan what the object owns.
+            "propagationPolicy": "Background",
+        }
+        try:
+            self._rest.call("DELETE", _path(ref), body=options)
+        except NotFound:
+            return
+
+    def evict(self, ref: Ref, *, uid: str) -> None:
+        """Evict the pod with exactly this uid; one that is already gone is success."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": ref.name, "namespace": ref.namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        try:
+            self._rest.call("POST", f"{_path(ref)}/eviction", body=eviction)
+        except NotFound:
+            return
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the API server serves this kind now."""
+        try:
+            found = self._rest.call("GET", _version_path(kind))
+        except NotFound:
+            return False
+        return any(entry["name"] == kind.plural for entry in found.get("resources") or [])
+
+    def _pages(self, kind: Kind, namespace: str, query: Mapping[str, str]) -> Manifests:
+        found: Manifests = []
+        place = ""
+        while True:
+            page = self._rest.call(
+                "GET",
+                _collection(kind, namespace),
+                query={**query, "continue": place} if place else query,
+            )
+            found += [_typed(kind, item) for item in page.get("items") or []]
+            place = page["metadata"].get("continue", "")
+            if not place:
+                return found
+
+
+def _nowhere(ref: Ref, error: NotFound) -> Conflict | Refused:
+    """Return what a 404 to a write means: the object went away, or its place never was."""
+    text = f"{ref.kind.name} {ref.namespace}/{ref.name} cannot be written: {error}"
+    gone = str(error).startswith(f"{_resource(ref.kind)} ")
+    return Conflict(text) if gone else Refused(text)
+
+
+def _resource(kind: Kind) -> str:
+    """Return the name the API server gives a resource in its messages: `statefulsets.apps`."""
+    return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+
+
+def _typed(kind: Kind, item: dict[str, Any]) -> Manifest:
+    """Add what a list leaves out of its items, so that an object always says what it is."""
+    return {**item, "apiVersion": kind.api_version, "kind": kind.name}
+
+
+def _version_path(kind: Kind) -> str:
+    return f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+
+
+def _collection(kind: Kind, namespace: str) -> str:
+    inside = f"/namespaces/{namespace}" if namespace else ""
+    return f"{_version_path(kind)}{inside}/{kind.plural}"
+
+
+def _path(ref: Ref) -> str:
+    return f"{_collection(ref.kind, ref.namespace)}/{ref.name}"
