@@ -41,3 +41,7 @@ class EvictionBlocked(Unavailable):
 
 class Refused(FunctionError):
     """The API server refused the request for good (invalid object, forbidden)."""
+
+
+class InvalidSpec(FunctionError):
+    """The object's spec cannot be followed; the sentence goes into a condition, not to a retry."""

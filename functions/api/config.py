@@ -1,0 +1,203 @@
+"""`spec.config`: ports, paths and ZooKeeper's own settings under the field's own names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from functions.api.rules import Rule, Spec, immutable
+from functions.api.values import (
+    NONE_GIVEN,
+    AbsolutePath,
+    Bool,
+    Count,
+    FileName,
+    Port,
+    PositiveCount,
+)
+
+# These lines of zoo.cfg are ours: with another value an ensemble loses data, opens its doors or
+# cannot change its members (docs/concepts.md).
+OWNED_KEYS = (
+    "clientPort", "clientPortAddress", "dataDir", "dataLogDir", "db.autocreate",
+    "dynamicConfigFile", "electionAlg", "electionPortBindRetry", "4lw.commands.whitelist",
+    "peerType", "reconfigEnabled", "secureClientPort", "secureClientPortAddress", "skipACL",
+    "snapshot.trust.empty", "standaloneEnabled",
+)  # fmt: skip
+OWNED_PREFIXES = (
+    "server.", "group", "weight.", "admin.", "metricsProvider.", "DigestAuthenticationProvider.",
+    "zookeeper.",
+)  # fmt: skip
+
+# These have a typed field of their own; the map would be a second writer.
+TYPED_KEYS = (
+    "tickTime", "initLimit", "syncLimit", "maxClientCnxns", "minSessionTimeout",
+    "maxSessionTimeout", "snapCount", "preAllocSize", "commitLogCount",
+    "globalOutstandingLimit", "snapSizeLimitInKb", "maxCnxns", "autopurge.snapRetainCount",
+    "autopurge.purgeInterval", "quorumListenOnAllIPs",
+)  # fmt: skip
+
+
+def _cel_list(words: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{word}'" for word in words) + "]"
+
+
+def _has_no_owned_key(settings: dict[str, str]) -> bool:
+    return not any(key in OWNED_KEYS or key.startswith(OWNED_PREFIXES) for key in settings)
+
+
+def _has_no_typed_key(settings: dict[str, str]) -> bool:
+    return not any(key in TYPED_KEYS for key in settings)
+
+
+def _has_only_plain_lines(settings: dict[str, str]) -> bool:
+    return all(
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) and re.fullmatch(r"[^\r\n]*", value)
+        for key, value in settings.items()
+    )
+
+
+AdditionalConfig = Annotated[
+    dict[str, Annotated[str, Field(max_length=1024)]],
+    Field(max_length=64),
+    Rule(
+        f"self.all(key, !(key in {_cel_list(OWNED_KEYS)}) && "
+        f"!{_cel_list(OWNED_PREFIXES)}.exists(prefix, key.startsWith(prefix)))",
+        "This sets something of zoo.cfg that keeps the data safe and is set for you: the member "
+        "list, ports, directories, the admin server, metrics, who may reconfigure. Remove the "
+        "key; what can be chosen has a field of its own in spec.",
+        _has_no_owned_key,
+    ),
+    Rule(
+        f"self.all(key, !(key in {_cel_list(TYPED_KEYS)}))",
+        "This setting has a field of its own in spec.config: set it there.",
+        _has_no_typed_key,
+    ),
+    Rule(
+        "self.all(key, key.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$') && "
+        "self[key].matches('^[^\\\\r\\\\n]*$'))",
+        "Each entry becomes one line of zoo.cfg: a key is made of letters, digits, dots, dashes "
+        "and underscores, and a value has no line break.",
+        _has_only_plain_lines,
+    ),
+]
+
+
+class Autopurge(Spec):
+    """How old snapshots and transaction logs are removed. It is always on: a full disk is down."""
+
+    snap_retain_count: Annotated[PositiveCount, Field(ge=3)] = 3
+    """How many snapshots, with the logs they need, are kept. ZooKeeper's minimum is 3."""
+    purge_interval: Annotated[PositiveCount, Field(le=168)] = 1
+    """Hours between two removals."""
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return inner.rstrip("/").startswith(outer.rstrip("/") + "/")
+
+
+_CONFIG_DIR = "(has({0}.configDir) ? {0}.configDir : {0}.dataDir + '/conf')"
+
+
+class Config(Spec):
+    """Ports, paths and settings of the ZooKeeper servers. A changed setting rolls the servers."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.configDir) || self.configDir.startsWith(self.dataDir.endsWith('/') ? "
+            "self.dataDir : self.dataDir + '/')",
+            "spec.config.configDir must be inside spec.config.dataDir: a server writes its member "
+            "list there and needs it after a restart.",
+            lambda it: _inside(it.config_dir, it.data_dir),
+        ),
+        Rule(
+            "self.rawConfigDir != self.dataDir && !self.rawConfigDir.startsWith(self.dataDir + '/')"
+            " && !self.dataDir.startsWith(self.rawConfigDir + '/')",
+            "spec.config.rawConfigDir and spec.config.dataDir must be separate directories: one is "
+            "a read-only ConfigMap, the other the volume with the data.",
+            lambda it: (
+                it.raw_config_dir != it.data_dir
+                and not it.raw_config_dir.startswith(it.data_dir + "/")
+                and not it.data_dir.startswith(it.raw_config_dir + "/")
+            ),
+        ),
+        Rule(
+            "self.staticConfig != self.dynamicConfig",
+            "spec.config.staticConfig and spec.config.dynamicConfig must be two different files.",
+            lambda it: it.static_config != it.dynamic_config,
+        ),
+        Rule(
+            "self.minSessionTimeout <= self.maxSessionTimeout",
+            "spec.config.minSessionTimeout must not be above spec.config.maxSessionTimeout.",
+            lambda it: it.min_session_timeout <= it.max_session_timeout,
+        ),
+        immutable(
+            "self.clientPort == oldSelf.clientPort && self.followerPort == oldSelf.followerPort "
+            "&& self.leaderElectionPort == oldSelf.leaderElectionPort",
+            "spec.config.clientPort, followerPort and leaderElectionPort cannot change: they are "
+            "part of every server's entry in the ensemble's member list, and the servers would "
+            "not find each other while they move. Create a new cluster and restore a backup.",
+        ),
+        immutable(
+            f"self.dataDir == oldSelf.dataDir && self.dynamicConfig == oldSelf.dynamicConfig && "
+            f"{_CONFIG_DIR.format('self')} == {_CONFIG_DIR.format('oldSelf')}",
+            "spec.config.dataDir, configDir and dynamicConfig cannot change: the servers' data and "
+            "member list are there, and a server that looks elsewhere finds nothing.",
+        ),
+    )
+
+    client_port: Port = 2181
+    """The port clients connect to. Fixed once the cluster exists."""
+    follower_port: Port = 2888
+    """The port followers use to reach the leader. Fixed once the cluster exists."""
+    leader_election_port: Port = 3888
+    """The port servers use to elect a leader. Fixed once the cluster exists."""
+    data_dir: AbsolutePath = "/data"
+    """Where the volume with snapshots and logs is mounted. Fixed once the cluster exists."""
+    raw_config_dir: AbsolutePath = "/conf"
+    """Where the rendered configuration is mounted, read-only."""
+    config_dir: AbsolutePath = Field(default_factory=lambda data: f"{_data_dir(data)}/conf")
+    """The writable configuration directory on the data volume. Default: `<dataDir>/conf`."""
+    static_config: FileName = "zoo.cfg"
+    """The name of the static configuration file."""
+    dynamic_config: FileName = "zoo.cfg.dynamic"
+    """The name of the file with the member list. Fixed once the cluster exists."""
+
+    tick_time: Annotated[PositiveCount, Field(ge=100, le=60000)] = 2000
+    """Milliseconds of one tick, the unit of the two limits below."""
+    init_limit: PositiveCount = 10
+    """Ticks a follower may take to connect to the leader and copy its data."""
+    sync_limit: PositiveCount = 5
+    """Ticks a follower may lag behind the leader before it is dropped."""
+    max_client_cnxns: Count = 60
+    """Connections one client address may hold to one server. 0 means no limit."""
+    min_session_timeout: PositiveCount = 4000
+    """The shortest session timeout a client gets, in milliseconds."""
+    max_session_timeout: PositiveCount = 40000
+    """The longest session timeout a client gets, in milliseconds."""
+    snap_count: Annotated[PositiveCount, Field(ge=2)] = 10000
+    """Transactions between two snapshots."""
+    pre_alloc_size: PositiveCount = 65536
+    """Kilobytes a transaction log file grows by."""
+    commit_log_count: PositiveCount = 500
+    """Committed requests kept in memory, so that a server a little behind need not copy all."""
+    global_outstanding_limit: PositiveCount = 1000
+    """Requests that may wait in a server before clients are slowed down."""
+    snap_size_limit_in_kb: PositiveCount = 1048576
+    """Kilobytes of transaction log after which a snapshot is taken whatever their number. The
+    default keeps what is retained well within a default volume."""
+    max_cnxns: Count = 0
+    """Connections one server accepts in all. 0 means no limit."""
+    autopurge: Autopurge = Autopurge()
+    """How old snapshots and transaction logs are removed."""
+    quorum_listen_on_all_ips: Bool = Field(default=False, alias="quorumListenOnAllIPs")
+    """Listen for other servers on all addresses of the pod; some service meshes need it."""
+    additional_config: AdditionalConfig = NONE_GIVEN
+    """Further lines of zoo.cfg, key to value. Keys that keep the data safe, and keys that have a
+    field of their own, are refused."""
+
+
+def _data_dir(data: dict[str, object]) -> str:
+    return str(data.get("data_dir", "/data")).rstrip("/")

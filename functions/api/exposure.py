@@ -1,0 +1,72 @@
+"""How clients, people and Prometheus reach a cluster, and how drains are held back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from functions.api.rules import Spec
+from functions.api.values import NONE_GIVEN, Bool, Port, StringMap
+
+
+class ClientService(Spec):
+    """The Service clients connect to; it leads to servers that serve in a quorum."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """How far the Service reaches."""
+    annotations: StringMap = NONE_GIVEN
+    """Annotations for the Service, for example for a load balancer."""
+
+
+class AdminServer(Spec):
+    """ZooKeeper's AdminServer (HTTP). Off by default: it cannot tell who asks."""
+
+    enabled: Bool = False
+    """Whether the servers run it."""
+    port: Port = 8080
+    """Its port."""
+
+
+class ServiceMonitor(Spec):
+    """The ServiceMonitor for the Prometheus operator, made where that kind exists."""
+
+    enabled: Bool = True
+    """Whether to make one."""
+    labels: StringMap = NONE_GIVEN
+    """Labels by which your Prometheus selects it."""
+    interval: Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h))+$", max_length=16)] = "30s"
+    """How often Prometheus asks, for example 30s."""
+
+
+class PrometheusRule(Spec):
+    """The alert rules for the Prometheus operator, made where that kind exists."""
+
+    enabled: Bool = True
+    """Whether to make them."""
+    labels: StringMap = NONE_GIVEN
+    """Labels by which your Prometheus selects them."""
+
+
+class Metrics(Spec):
+    """Metrics for Prometheus: ZooKeeper's own where the version has them, else an exporter."""
+
+    enabled: Bool = True
+    """Whether metrics are served."""
+    port: Port = 7000
+    """The port they are served on."""
+    exporter_image: Annotated[str, Field(max_length=512)] | None = None
+    """The exporter's image, where one is needed. Default: ours."""
+    exporter_probes: Bool = True
+    """Whether the exporter, where one is needed, is probed."""
+    service_monitor: ServiceMonitor = ServiceMonitor()
+    """The ServiceMonitor for the Prometheus operator."""
+    prometheus_rule: PrometheusRule = PrometheusRule()
+    """The alert rules for the Prometheus operator."""
+
+
+class DisruptionBudget(Spec):
+    """The PodDisruptionBudget: drains and evictions never cost the ensemble its quorum."""
+
+    enabled: Bool = True
+    """Whether to keep one."""

@@ -1,0 +1,103 @@
+"""The scalar values of the API: quantities, ports, paths and names, each with its rule."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
+
+from functions.api.rules import Rule
+
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+_PREFIX = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "n": -3, "u": -2, "m": -1}
+_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+/?")
+
+
+def quantity(text: str) -> Decimal:
+    """Return the value of a Kubernetes quantity such as `512Mi`, `2` or `250m`."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity such as 512Mi, 2 or 250m.")
+    number, suffix = Decimal(match[1]), match[2] or ""
+    if suffix.endswith("i"):
+        return number * Decimal(1024) ** _PREFIX[suffix[0].replace("K", "k")]
+    if suffix in _PREFIX:
+        return number * Decimal(1000) ** _PREFIX[suffix]
+    return number * Decimal(10) ** int(suffix[1:])
+
+
+def _is_positive_quantity(text: str) -> bool:
+    return _QUANTITY.fullmatch(text) is not None and quantity(text) > 0
+
+
+def _whole_number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Bool = StrictBool
+Int = StrictInt
+
+Count = Annotated[Int, Field(ge=0, le=2147483647)]
+PositiveCount = Annotated[Int, Field(ge=1, le=2147483647)]
+Port = Annotated[Int, Field(ge=1, le=65535)]
+
+Quantity = Annotated[
+    str,
+    Field(max_length=32),
+    BeforeValidator(_whole_number_as_text),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 32}),
+    Rule(
+        "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+        "This is not an amount that Kubernetes understands: write a positive quantity such as "
+        "10Gi, 512Mi, 2 or 250m.",
+        _is_positive_quantity,
+    ),
+]
+
+AbsolutePath = Annotated[
+    str,
+    Field(max_length=256),
+    Rule(
+        "self.matches('^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+/?$')",
+        "This must be an absolute path below the root, such as /data, without spaces and '..'.",
+        lambda path: _PATH.fullmatch(path) is not None,
+    ),
+    AfterValidator(lambda path: path.rstrip("/")),
+]
+
+FileName = Annotated[
+    str,
+    Field(max_length=63),
+    Rule(
+        "self.matches('^[A-Za-z0-9_][A-Za-z0-9._-]*$')",
+        "This must be the name of a file, such as zoo.cfg, without any folder.",
+        lambda name: re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) is not None,
+    ),
+]
+
+DomainName = Annotated[
+    str,
+    Field(max_length=100),
+    Rule(
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "This must be the DNS domain of the Kubernetes cluster, such as cluster.local, in lower "
+        "case and without a dot at either end.",
+        lambda name: (
+            re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name)
+            is not None
+        ),
+    ),
+]
+
+# Bounded, so that the API server can price the rules over it.
+StringMap = Annotated[dict[str, str], Field(max_length=64)]
+NONE_GIVEN: dict[str, str] = {}
+
+# What Kubernetes itself defines and checks is passed on as it is.
+PassedOn = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
