@@ -252,7 +252,7 @@ class ZooKeeperCluster(Status):
     """A ZooKeeper ensemble."""
 
     metadata: Metadata
-    spec: ClusterSpec = ClusterSpec()
+    spec: ClusterSpec
     """The ensemble that is wanted."""
     status: ClusterStatus = ClusterStatus()
     """What is known of the cluster."""
