@@ -1,1 +1,8 @@
 """The in-process twin of the real adapters, for tests and for functions without a cluster."""
+
+from __future__ import annotations
+
+from functions.adapters.memory.faults import Faults
+from functions.adapters.memory.kube import MemoryKube, Write
+
+__all__ = ["Faults", "MemoryKube", "Write"]

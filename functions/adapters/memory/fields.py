@@ -1,0 +1,190 @@
+"""Server-side apply's view of an object: the set of fields somebody owns, merged and removed.
+
+A path is a tuple of field names, of `Item`s (one entry of a keyed list) and of `Value`s (one
+entry of a list of distinct scalars). Pure: objects in, new objects out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from functions.adapters.memory.shapes import KEY_DEFAULTS, KeyedBy, Values, Whole, shape_of
+from functions.api.kinds import Kind
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a keyed list, by its keys."""
+
+    keys: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One entry of a list of distinct scalars."""
+
+    value: Any
+
+
+Element = str | Item | Value
+Path = tuple[Element, ...]
+Paths = frozenset[Path]
+
+MISSING = object()
+
+# Nobody owns what the API server itself writes, and what only says which object is meant.
+SYSTEM_METADATA = frozenset(
+    {
+        "name", "namespace", "generateName", "uid", "resourceVersion", "generation",
+        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
+        "selfLink",
+    }
+)  # fmt: skip
+_UNOWNED = frozenset(
+    {("apiVersion",), ("kind",), *(("metadata", name) for name in SYSTEM_METADATA)}
+)
+
+
+def owned(kind: Kind, value: Any, path: Path = ()) -> Paths:
+    """Return the paths that whoever applies `value` comes to own."""
+    if path in _UNOWNED:
+        return frozenset()
+    entries = children(kind, path, value)
+    if entries is None:
+        return frozenset({path})
+    found = {place for step, entry in entries for place in owned(kind, entry, (*path, step))}
+    if path not in ((), ("metadata",)) and (not entries or isinstance(path[-1], Item)):
+        found.add(path)
+    return frozenset(found)
+
+
+def children(kind: Kind, path: Path, value: Any) -> list[tuple[Element, Any]] | None:
+    """Return the parts of `value` that are owned on their own; None when it is one piece."""
+    if path and isinstance(path[-1], Item):
+        return list(value.items())
+    if path and isinstance(path[-1], Value):
+        return None
+    match shape_of(kind, names_of(path), value):
+        case None | Whole():
+            return None
+        case KeyedBy(fields):
+            return [(_item(entry, fields), entry) for entry in value]
+        case Values():
+            return [(Value(entry), entry) for entry in value]
+        case _:
+            return list(value.items())
+
+
+def names_of(path: Path) -> tuple[str, ...]:
+    """Return the field names of `path`, without the entries of lists between them."""
+    return tuple(element for element in path if isinstance(element, str))
+
+
+def at(value: Any, path: Path) -> Any:
+    """Return what is at `path`, or MISSING."""
+    for element in path:
+        value = _step(value, element)
+        if value is MISSING:
+            return MISSING
+    return value
+
+
+def prefixes(paths: Iterable[Path]) -> Paths:
+    """Return `paths` with all the objects and lists around them."""
+    return frozenset(path[:length] for path in paths for length in range(1, len(path) + 1))
+
+
+def changed(live: Object, wanted: Object, paths: Paths) -> Paths:
+    """Return which of the fields at `paths` applying `wanted` would add or change."""
+    return frozenset(path for path in paths if _differs(path, at(live, path), at(wanted, path)))
+
+
+def _differs(path: Path, before: Any, after: Any) -> bool:
+    # An entry of a list, or an empty object or list, is owned as such: only its presence counts.
+    if isinstance(path[-1], Item) or (after in ({}, []) and type(before) is type(after)):
+        return before is MISSING
+    return before is MISSING or before != after
+
+
+def merged(kind: Kind, live: Any, wanted: Any, path: Path = ()) -> Any:
+    """Return `live` with everything that `wanted` says."""
+    entries = children(kind, path, wanted)
+    if entries is None or live is MISSING or type(live) is not type(wanted):
+        return deepcopy(wanted)
+    result = deepcopy(live)
+    for step, entry in entries:
+        if (*path, step) not in _UNOWNED:
+            _put(result, step, merged(kind, _step(live, step), entry, (*path, step)))
+    return result
+
+
+def without(value: Object, paths: Iterable[Path]) -> Object:
+    """Return `value` without what is at `paths`."""
+    result = deepcopy(value)
+    for path in sorted(paths, key=len):
+        parent = at(result, path[:-1])
+        if parent is not MISSING and _step(parent, path[-1]) is not MISSING:
+            _drop(parent, path[-1])
+    return result
+
+
+def encoded(paths: Paths) -> Object:
+    """Return `paths` in the API's own notation (FieldsV1)."""
+    tree: Object = {}
+    for path in sorted(paths, key=repr):
+        place = tree
+        for element in path:
+            place = place.setdefault(_notation(element), {})
+        if isinstance(path[-1], Item):
+            place["."] = {}
+    return tree
+
+
+def _notation(element: Element) -> str:
+    match element:
+        case Item(keys):
+            return "k:" + json.dumps(dict(keys), separators=(",", ":"), sort_keys=True)
+        case Value(value):
+            return "v:" + json.dumps(value)
+        case name:
+            return f"f:{name}"
+
+
+def _item(entry: Object, fields: tuple[str, ...]) -> Item:
+    return Item(tuple((name, entry.get(name, KEY_DEFAULTS.get(name))) for name in fields))
+
+
+def _step(value: Any, element: Element) -> Any:
+    match element:
+        case Item(keys):
+            names = tuple(name for name, _ in keys)
+            found = (entry for entry in value if _item(entry, names) == element)
+            return next(found, MISSING)
+        case Value(wanted):
+            return wanted if wanted in value else MISSING
+        case name:
+            return value.get(name, MISSING) if isinstance(value, dict) else MISSING
+
+
+def _put(parent: Any, element: Element, value: Any) -> None:
+    if isinstance(element, str):
+        parent[element] = value
+        return
+    before = _step(parent, element)
+    if before is MISSING:
+        parent.append(value)
+    else:
+        parent[parent.index(before)] = value
+
+
+def _drop(parent: Any, element: Element) -> None:
+    if isinstance(element, str):
+        del parent[element]
+    else:
+        parent.remove(_step(parent, element))
