@@ -17,7 +17,10 @@ class ServerStats:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One line of the ensemble's member list: `server.<id>=<address>`."""
+    """One line of the ensemble's member list: `server.<id>=<address>` without the role.
+
+    `functions.planning.member_list` reads and writes such lines.
+    """
 
     id: int
     address: str

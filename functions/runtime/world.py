@@ -69,7 +69,7 @@ class ZooKeeper(Protocol):
         ...
 
     def config(self, host: str, port: int) -> EnsembleConfig:
-        """Read `/zookeeper/config` through a session with one server that serves."""
+        """Read the committed member list of a server that serves (`conf`), without a session."""
         ...
 
     def reconfigure(
@@ -84,8 +84,10 @@ class ZooKeeper(Protocol):
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user.
 
-        Raises Conflict when the version is no longer `from_config`, Unavailable when the outcome
-        is unknown (read the config again before anything else).
+        `joining` is a line of a member list (or several, with commas), `leaving` ids. Raises
+        Conflict when the version is no longer `from_config`, Refused when the servers will not
+        have it (password, reconfig disabled, bad line), Unavailable when they cannot do it now or
+        the outcome is unknown (read the config again before anything else).
         """
         ...
 

@@ -4,5 +4,13 @@ from __future__ import annotations
 
 from functions.adapters.memory.faults import Faults
 from functions.adapters.memory.kube import MemoryKube, Write
+from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryServer, MemoryZooKeeper
 
-__all__ = ["Faults", "MemoryKube", "Write"]
+__all__ = [
+    "Faults",
+    "MemoryEnsemble",
+    "MemoryKube",
+    "MemoryServer",
+    "MemoryZooKeeper",
+    "Write",
+]

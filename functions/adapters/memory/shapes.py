@@ -60,6 +60,8 @@ _SHAPES: dict[tuple[str, ...], Shape] = {
     ("status", "conditions"): KeyedBy(("type",)),
     ("status", "servers"): KeyedBy(("name",)),
     ("status", "operation"): Whole(),
+    ("status", "bootstrap"): Whole(),
+    ("status", "endpoints"): Whole(),
     ("containers",): KeyedBy(("name",)),
     ("initContainers",): KeyedBy(("name",)),
     ("volumes",): KeyedBy(("name",)),

@@ -1,0 +1,94 @@
+"""ZooKeeper's four-letter words over a plain socket: one question, one answer, no session."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+
+from functions.api.errors import Unavailable
+from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.member_list import parse_config
+
+MAX_BYTES = 64 * 1024
+
+_NOT_SERVING = "not currently serving requests"
+_NOT_ALLOWED = "not in the whitelist"
+_VERSION = re.compile(r"^Zookeeper version:\s*([0-9]+(?:\.[0-9]+)*)", re.MULTILINE)
+_FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S+)\r?$", re.MULTILINE)
+
+
+def ask(word: str, host: str, port: int, *, timeout: float) -> str:
+    """Return the whole answer to `word`; raises Unavailable when there is none within `timeout`."""
+    where = f"{host}:{port}"
+    deadline = time.monotonic() + timeout
+    try:
+        with socket.create_connection((host, port), timeout=timeout) as connection:
+            connection.sendall(word.encode())
+            answer = _read(connection, deadline)
+    except TimeoutError as error:
+        raise Unavailable(f"{where} did not answer `{word}` within {timeout:g} s.") from error
+    except OSError as error:
+        raise Unavailable(f"{where} cannot be asked `{word}`: {error}") from error
+    return _text(answer, f"{where} answered `{word}` with")
+
+
+def parse_stats(text: str, where: str) -> ServerStats:
+    """Return what an answer to `srvr` says; a server that serves nobody has no mode."""
+    if _NOT_SERVING in text:
+        return ServerStats(mode="", zxid=0, version="", connections=0)
+    version, fields = _VERSION.search(text), dict(_FIELD.findall(text))
+    try:
+        # The node count comes after the mode: without it the answer was cut off.
+        int(fields["Node count"])
+        return ServerStats(
+            mode=fields["Mode"],
+            zxid=int(fields["Zxid"], 16),
+            version=version[1] if version else "",
+            connections=int(fields["Connections"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise Unavailable(_not_understood("srvr", text, where)) from error
+
+
+def parse_conf(text: str, where: str) -> EnsembleConfig:
+    """Return the member list in an answer to `conf`."""
+    if _NOT_SERVING in text:
+        raise Unavailable(f"{where} is {_NOT_SERVING}: it has no member list to show.")
+    try:
+        return parse_config(text)
+    except ValueError as error:
+        raise Unavailable(_not_understood("conf", text, where)) from error
+
+
+def _read(connection: socket.socket, deadline: float) -> bytes:
+    """Read until the server closes; never longer than `deadline`, never much over MAX_BYTES."""
+    answer = b""
+    while len(answer) <= MAX_BYTES:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        block = connection.recv(MAX_BYTES)
+        if not block:
+            return answer
+        answer += block
+    return answer
+
+
+def _text(answer: bytes, what: str) -> str:
+    if len(answer) > MAX_BYTES:
+        raise Unavailable(f"{what} more than {MAX_BYTES} bytes: is this a ZooKeeper server?")
+    try:
+        text = answer.decode()
+    except UnicodeDecodeError as error:
+        raise Unavailable(f"{what} bytes that are no text: is this a ZooKeeper server?") from error
+    if not text.strip():
+        raise Unavailable(f"{what} nothing.")
+    if _NOT_ALLOWED in text:
+        raise Unavailable(f"{what} a refusal: add the word to 4lw.commands.whitelist.")
+    return text
+
+
+def _not_understood(word: str, text: str, where: str) -> str:
+    return f"{where} answered `{word}` with what could not be understood: {text[:200]!r}"

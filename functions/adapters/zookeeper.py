@@ -1,0 +1,119 @@
+"""ZooKeeper servers over the network: looking by four-letter words, changing through a session.
+
+Looking never opens a session: a session is a transaction of its own, and an ensemble nobody
+writes to must stay as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from functions.adapters.words import ask, parse_conf, parse_stats
+from functions.api.errors import Conflict, Refused, Unavailable
+from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.member_list import parse_config
+
+LOOK_SECONDS = 2.0
+CHANGE_SECONDS = 10.0
+
+
+class ZooKeeperServers:
+    """Any ZooKeeper server by its address. Satisfies `functions.runtime.world.ZooKeeper`."""
+
+    def __init__(
+        self, *, look_seconds: float = LOOK_SECONDS, change_seconds: float = CHANGE_SECONDS
+    ) -> None:
+        self._look = look_seconds
+        self._change = change_seconds
+
+    def stats(self, host: str, port: int) -> ServerStats:
+        """Ask `srvr`: mode (empty while the server serves nobody), zxid, version."""
+        return parse_stats(ask("srvr", host, port, timeout=self._look), f"{host}:{port}")
+
+    def config(self, host: str, port: int) -> EnsembleConfig:
+        """Ask `conf` for the committed member list, as this server knows it."""
+        return parse_conf(ask("conf", host, port, timeout=self._look), f"{host}:{port}")
+
+    def reconfigure(
+        self,
+        host: str,
+        port: int,
+        *,
+        joining: str,
+        leaving: str,
+        from_config: int,
+        password: str,
+    ) -> EnsembleConfig:
+        """Change the member list by compare-and-set on its version, as the super user."""
+        if from_config < 0:
+            raise Refused("from_config must be a version that was read: -1 would overwrite any.")
+        with _translated(f"{host}:{port}"), self._session(host, port, password) as session:
+            answer = session.reconfig_async(joining or None, leaving or None, None, from_config)
+            data, _ = answer.get(timeout=self._change)
+            return parse_config(data.decode())
+
+    @contextmanager
+    def _session(self, host: str, port: int, password: str) -> Iterator[Any]:
+        # Imported late: most calls of most functions only look.
+        from kazoo.client import KazooClient
+        from kazoo.handlers.threading import KazooTimeoutError
+
+        session = KazooClient(
+            hosts=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            timeout=self._change,
+            auth_data=[("digest", f"super:{password}")],
+            # A lost connection must not be mended behind our back: the request would be sent
+            # again although it may have taken effect.
+            connection_retry={"max_tries": 0},
+            command_retry={"max_tries": 0},
+            logger=_quiet(),
+        )
+        try:
+            session.start(timeout=self._change)
+        except KazooTimeoutError as error:
+            session.close()
+            raise Unavailable(
+                f"{host}:{port} opens no session: {error}. Nothing changed."
+            ) from error
+        try:
+            yield session
+        finally:
+            session.stop()
+            session.close()
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """Turn kazoo's errors into ours; what is not known to have failed is Unavailable."""
+    from kazoo import exceptions
+    from kazoo.handlers.threading import KazooTimeoutError
+
+    try:
+        yield
+    except exceptions.BadVersionError as error:
+        raise Conflict(f"The member list of {where} has another version by now.") from error
+    except (exceptions.NoAuthError, exceptions.AuthFailedError) as error:
+        raise Refused(f"{where} does not accept the super user's password.") from error
+    except (exceptions.ReconfigDisabledError, exceptions.UnimplementedError) as error:
+        raise Refused(f"{where} cannot change its member list: set reconfigEnabled.") from error
+    except exceptions.BadArgumentsError as error:
+        raise Refused(f"{where} refuses the new member list: {error}") from error
+    except exceptions.NewConfigNoQuorumError as error:
+        raise Unavailable(f"{where}: no quorum of the new members is connected yet.") from error
+    except exceptions.ReconfigInProcessError as error:
+        raise Unavailable(f"{where}: another change of the member list is under way.") from error
+    except (exceptions.KazooException, KazooTimeoutError, OSError) as error:
+        raise Unavailable(
+            f"{where}: it is not known whether the member list was changed "
+            f"({type(error).__name__}); read it again."
+        ) from error
+
+
+def _quiet() -> logging.Logger:
+    """Return a logger that only says what nobody else reports: errors here reach the caller."""
+    logger = logging.getLogger("functions.zookeeper")
+    logger.setLevel(logging.CRITICAL)
+    return logger

@@ -1,0 +1,56 @@
+"""ZooKeeper's member list as text: `server.<id>=<address>` lines and the version they end with.
+
+A line is `server.<id>=<host>:<quorum port>:<election port>[:<role>][;[<host>:]<client port>]`
+(ZooKeeper 3.5 and later; IPv6 hosts stand in brackets). `Member.address` is the line's right side
+without the role, so that two lists can be compared and a line made again from it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from functions.planning.ensemble import EnsembleConfig, Member
+
+PARTICIPANT = "participant"
+OBSERVER = "observer"
+
+_LINE = re.compile(r"^server\.(\d+)\s*=\s*(.+?)\s*$")
+_VERSION = re.compile(r"^version\s*=\s*([0-9a-fA-F]+)\s*$", re.MULTILINE)
+_ROLES = (PARTICIPANT, OBSERVER)
+
+
+def parse_config(text: str) -> EnsembleConfig:
+    """Return the member list that `text` holds; raises ValueError where it holds none.
+
+    The version is a zxid in hexadecimal, without a prefix.
+    """
+    version = _VERSION.search(text)
+    members = [parse_member(line) for line in text.splitlines() if line.startswith("server.")]
+    if version is None or not members:
+        raise ValueError(f"there is no complete member list in {text[:200]!r}")
+    return EnsembleConfig(int(version[1], 16), tuple(sorted(members, key=lambda member: member.id)))
+
+
+def parse_member(line: str) -> Member:
+    """Return what one `server.<id>=` line says; raises ValueError for anything else."""
+    found = _LINE.match(line)
+    if found is None:
+        raise ValueError(f"{line!r} is no line of a member list (server.<id>=<address>)")
+    quorum, semicolon, client = found[2].partition(";")
+    before, _, last = quorum.rpartition(":")
+    role, address = (last, before) if last in _ROLES else (PARTICIPANT, quorum)
+    return Member(int(found[1]), f"{address}{semicolon}{client}", role)
+
+
+def line_of(member: Member) -> str:
+    """Return the line that stands for `member`, as `reconfigure` takes it for a joining server."""
+    quorum, semicolon, client = member.address.partition(";")
+    return f"server.{member.id}={quorum}:{member.role}{semicolon}{client}"
+
+
+def host_of(member: Member) -> str:
+    """Return the host the other servers know `member` by."""
+    quorum = member.address.partition(";")[0]
+    if quorum.startswith("["):
+        return quorum[1:].partition("]")[0]
+    return quorum.partition(":")[0]
