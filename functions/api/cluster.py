@@ -23,6 +23,7 @@ from functions.api.values import (
     PositiveCount,
     Quantity,
     StringMap,
+    Time,
     quantity,
 )
 
@@ -217,9 +218,7 @@ class ClusterSpec(Spec):
     """Leave the cluster alone: nothing is changed, only status is kept."""
     stopped: Bool = False
     """Run no server. The volumes and the member list stay; false starts them again."""
-    restarted_at: (
-        Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None
-    ) = None
+    restarted_at: Time | None = None
     """A time; each new value restarts the servers one by one, for example 2026-01-31T12:00:00Z."""
     recovery: Recovery | None = None
     """A person's decision to go on after a majority of disks was lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -66,6 +67,21 @@ AbsolutePath = Annotated[
         lambda path: _PATH.fullmatch(path) is not None,
     ),
     AfterValidator(lambda path: path.rstrip("/")),
+]
+
+
+def _is_time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date-time such as 2026-01-31T12:00:00Z.") from None
+    return text
+
+
+Time = Annotated[
+    str,
+    Field(max_length=64, json_schema_extra={"format": "date-time"}),
+    AfterValidator(_is_time),
 ]
 
 FileName = Annotated[
