@@ -1,0 +1,140 @@
+"""`python -m local`: Kubernetes and Knative on this laptop. Try `python -m local up`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.control_plane import binaries
+from local.platform import inside, start, stop
+from local.platform.health import ready_nodes
+from local.platform.parts import CHECKOUT, absent_parts
+from local.platform.state import State
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    state = State(options.state.absolute())
+    try:
+        return int(options.command(state, options))
+    except (
+        binaries.NoBinaries,
+        start.CannotStart,
+        stop.CannotStop,
+        inside.NotRunning,
+    ) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+
+
+def _up(state: State, options: argparse.Namespace) -> int:
+    without = frozenset(name for name in options.without.split(",") if name)
+    without |= set(absent_parts())
+    wishes = start.Wishes(options.api_port, options.ingress_port, without)
+    started = time.monotonic()
+    record = start.up(state, wishes, _say)
+    print(
+        f"up after {time.monotonic() - started:.1f} s\n"
+        f"  API server      https://127.0.0.1:{record.api_port}\n"
+        f"  broker ingress  http://127.0.0.1:{record.ingress_port}/NAMESPACE/BROKER\n"
+        f"  export KUBECONFIG={state.kubeconfig}\n"
+        f'  export PATH="{state.folder / "bin"}:$PATH"   # kubectl {binaries.KUBERNETES_VERSION}'
+    )
+    return 0
+
+
+def _down(state: State, _options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    if stop.down(state):
+        print(f"down after {time.monotonic() - started:.1f} s")
+    else:
+        print("nothing is running")
+    return 0
+
+
+def _build(_state: State, _options: argparse.Namespace) -> int:
+    found = binaries.ensure(_say)
+    for name, path in found.paths.items():
+        print(f"{name:24} {path}")
+    return 0
+
+
+def _status(state: State, _options: argparse.Namespace) -> int:
+    record = start.running_record(state)
+    if record is None:
+        print(f"no platform runs in {state.folder}")
+        return 1
+    print(f"API server https://127.0.0.1:{record.api_port}  kubeconfig {state.kubeconfig}")
+    print(f"{'PART':26}{'STATE':10}{'FOR':>8}  RESTARTS")
+    parts = state.parts()
+    for name, part in parts.items():
+        lasted = f"{time.time() - part['since']:.0f}s"
+        print(f"{name:26}{part['state']:10}{lasted:>8}  {part['restarts']}")
+    print(f"nodes ready: {', '.join(ready_nodes(state)) or 'none'}")
+    return 0 if all(part["state"] == "running" for part in parts.values()) else 1
+
+
+def _logs(state: State, options: argparse.Namespace) -> int:
+    wanted = [state.log_of(options.part)] if options.part else sorted(state.logs.glob("*.log"))
+    missing = [path for path in wanted if not path.exists()]
+    if missing or not wanted:
+        known = ", ".join(path.stem for path in sorted(state.logs.glob("*.log"))) or "none"
+        print(f"no log of {options.part or 'any part'} yet; there are: {known}", file=sys.stderr)
+        return 1
+    command = ["tail", "-n", str(options.lines), *(["-F"] if options.follow else [])]
+    return subprocess.call([*command, *(str(path) for path in wanted)])
+
+
+def _run(state: State, options: argparse.Namespace) -> int:
+    command = options.words[1:] if options.words[:1] == ["--"] else options.words
+    if not command:
+        print("say what to run: python -m local run -- COMMAND ...", file=sys.stderr)
+        return 2
+    inside.replace_by(state, command)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--state", type=Path, default=CHECKOUT / ".local", help="state folder (default: .local)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", parents=[shared], help="start the platform in the background")
+    up.add_argument("--api-port", type=int, help="port of the API server on 127.0.0.1")
+    up.add_argument("--ingress-port", type=int, help="port of the broker ingress on 127.0.0.1")
+    up.add_argument("--without", default="", help="parts to leave out, separated by commas")
+    up.set_defaults(command=_up)
+
+    logs = commands.add_parser("logs", parents=[shared], help="show what the parts said")
+    logs.add_argument("part", nargs="?", help="one part only, for example eventing")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as more is said")
+    logs.add_argument("-n", "--lines", type=int, default=50, help="how many lines of each")
+    logs.set_defaults(command=_logs)
+
+    run = commands.add_parser("run", parents=[shared], help="run a command inside the network")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    run.set_defaults(command=_run)
+
+    for name, command, text in (
+        ("down", _down, "end the platform and remove all it made"),
+        ("status", _status, "say what runs"),
+        ("build", _build, "build the control plane (once, some minutes)"),
+    ):
+        commands.add_parser(name, parents=[shared], help=text).set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""Which processes make up the platform, and how each is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.control_plane import arguments
+from local.platform import addresses
+from local.platform.state import State
+
+CHECKOUT = Path(__file__).parents[2]
+NODES = 3
+CONTROL_PLANE = ("etcd", "kube-apiserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the platform, started again whenever it ends."""
+
+    name: str
+    command: Sequence[str]
+    # File descriptors it inherits, for what it does on the host's side.
+    descriptors: Sequence[int] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class HostSockets:
+    """The file descriptors that lead out of the platform's network."""
+
+    api: int
+    ingress: int
+    outside: int
+
+
+def parts(
+    state: State, programs: Mapping[str, Path], sockets: HostSockets, without: Collection[str]
+) -> list[Part]:
+    """Return all parts in the order of their start."""
+    control_plane = arguments.command_lines(state, programs)
+    found = [
+        *(Part(name, command) for name, command in control_plane.items()),
+        _relay(state, sockets),
+        *(Part(name, command) for name, command in _python_parts(state).items()),
+    ]
+    return [part for part in found if part.name not in without]
+
+
+def _relay(state: State, sockets: HostSockets) -> Part:
+    descriptors = {"api": sockets.api, "ingress": sockets.ingress, "outside": sockets.outside}
+    flags = [f"--{name}-fd={number}" for name, number in descriptors.items()]
+    command = [*_module(state, "local.relay", "network"), *flags]
+    return Part("relay", command, tuple(descriptors.values()))
+
+
+def _python_parts(state: State) -> dict[str, list[str]]:
+    folder = f"--state={state.folder}"
+    return {
+        "dns": _module(state, "local.dns", "network"),
+        "node": [*_module(state, "local.node", "node"), folder, f"--nodes={NODES}"],
+        "provisioner": [*_module(state, "local.provisioner", "provisioner"), folder],
+        "eventing": [*_module(state, "local.eventing", "eventing"), folder],
+        "serving": [
+            *_module(state, "local.serving", "serving"),
+            *(folder, f"--procfile={CHECKOUT / 'Procfile'}"),
+        ],
+    }
+
+
+def _module(state: State, module: str, user: str) -> list[str]:
+    return [sys.executable, "-m", module, f"--kubeconfig={state.kubeconfig_of(user)}"]
+
+
+def environment(state: State) -> dict[str, str]:
+    """The environment of every part and of `run`: the caller's, pointed at this platform."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")
+    }
+    path = os.environ.get("PATH", "/usr/bin:/bin")
+    return {
+        **inherited,
+        # Debian keeps ip and nft out of an ordinary user's path.
+        "PATH": f"{state.folder / 'bin'}:{path}:/usr/sbin:/sbin",
+        "KUBECONFIG": str(state.kubeconfig_of("admin")),
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONUNBUFFERED": "1",
+        "ZOOKEEPER_FUNCTIONS_EGRESS": f"http://{addresses.GATEWAY}:{addresses.EGRESS_PORT}",
+    }
+
+
+def absent_parts() -> list[str]:
+    """Return the parts that this checkout does not have."""
+    names = ("dns", "node", "provisioner", "eventing", "serving")
+    return [name for name in names if not _has_module(name)]
+
+
+def _has_module(name: str) -> bool:
+    folder = CHECKOUT / "local"
+    return (folder / f"{name}.py").exists() or (folder / name / "__main__.py").exists()
