@@ -180,7 +180,16 @@ class ClusterSpec(Spec):
     """The image of the programs that run beside a server. Default: the functions' own."""
     labels: StringMap = NONE_GIVEN
     """Further labels for every object that is made for the cluster."""
-    replicas: Annotated[PositiveCount, Field(le=254)] = 3
+    replicas: Annotated[
+        PositiveCount,
+        Field(le=254),
+        Rule(
+            "self >= 1",
+            "To run no server for a while, set spec.stopped to true instead: the volumes and the "
+            "member list stay.",
+            lambda count: count >= 1,
+        ),
+    ] = 3
     """How many servers vote. An odd number: an even one costs more and tolerates no more."""
     observers: Annotated[Count, Field(le=253)] = 0
     """How many servers serve reads without a vote, beside the voters."""
@@ -195,7 +204,7 @@ class ClusterSpec(Spec):
     resources: Resources = DEFAULT_RESOURCES
     """CPU and memory of each server."""
     heap: Quantity | None = None
-    """The JVM's largest heap. Default: a share of the memory limit, else of the request."""
+    """The JVM's largest heap, such as 1Gi. Default: a share of the memory limit, else of the request."""
     env: Annotated[tuple[EnvVar, ...], Field(max_length=128)] = ()
     """Further environment variables of the ZooKeeper container."""
     jvm_flags: Annotated[tuple[JvmFlag, ...], Field(max_length=64)] = ()

@@ -150,6 +150,11 @@ def test_a_name_must_fit_what_is_made_of_it(api: Api, name: str, status: int) ->
     assert status == 201 or "metadata.name must be at most 52 characters" in answer["message"]
 
 
+def test_scaling_to_zero_is_refused_with_what_to_do_instead(api: Api) -> None:
+    _, answer = api.create(cluster({"replicas": 0}))
+    assert "set spec.stopped to true" in answer["message"]
+
+
 def test_a_cluster_without_a_spec_is_refused(api: Api) -> None:
     manifest = cluster({})
     del manifest["spec"]
