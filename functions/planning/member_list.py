@@ -13,6 +13,8 @@ from functions.planning.ensemble import EnsembleConfig, Member
 
 PARTICIPANT = "participant"
 OBSERVER = "observer"
+# What a server puts before a bare client port.
+ANY_ADDRESS = "0.0.0.0"
 
 _LINE = re.compile(r"^server\.(\d+)\s*=\s*(.+?)\s*$")
 _VERSION = re.compile(r"^version\s*=\s*([0-9a-fA-F]+)\s*$", re.MULTILINE)
@@ -39,6 +41,8 @@ def parse_member(line: str) -> Member:
     quorum, semicolon, client = found[2].partition(";")
     before, _, last = quorum.rpartition(":")
     role, address = (last, before) if last in _ROLES else (PARTICIPANT, quorum)
+    if client and ":" not in client:
+        client = f"{ANY_ADDRESS}:{client}"
     return Member(int(found[1]), f"{address}{semicolon}{client}", role)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from functions.api.kinds import Kind, Ref
+from functions.api.manifest import Manifest
 from functions.planning.ensemble import EnsembleConfig, ServerStats
-
-Manifest = dict[str, Any]
+from functions.runtime.settings import Settings
 
 
 class Kube(Protocol):
@@ -100,4 +100,5 @@ class World:
     zookeeper: ZooKeeper
     now: Callable[[], datetime]
     emit: Callable[[Mapping[str, str], Manifest], None]
-    settings: Any = None
+    fresh_password: Callable[[], str]
+    settings: Settings

@@ -1,0 +1,54 @@
+"""dead-letter: tells people of events that failed for good, by a Warning Event and a log line."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import InvalidEvent
+from functions.planning.steps import Announce
+from functions.runtime.apply import apply
+from functions.runtime.events import Event, subject_of
+from functions.runtime.function import event_function
+from functions.runtime.reading import read_clusters
+from functions.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+
+@event_function
+def dead_letter(event: Event, world: World) -> None:
+    told = _sentence(event)
+    log.warning("dead letter", extra={"event": dict(event.attributes), "why": told})
+    for cluster in _clusters(event, world):
+        apply((Announce("Warning", "EventFailed", told, event.id),), cluster, world)
+
+
+def _clusters(event: Event, world: World) -> list[ZooKeeperCluster]:
+    try:
+        subject = subject_of(event)
+    except InvalidEvent:
+        return []  # It is about no object: the log line is all there is to tell.
+    refs = read_clusters(subject, world) if subject is not None else []
+    found = [world.kube.get(ref) for ref in refs]
+    return [ZooKeeperCluster.parse({**m, "spec": {}}) for m in found if m is not None]
+
+
+def _sentence(event: Event) -> str:
+    """Return what failed where, from the extensions Knative adds to a dead letter (if it does)."""
+    where = event.attributes.get("knativeerrordest", "a function")
+    code = event.attributes.get("knativeerrorcode", "no answer in time or an answer it cannot use")
+    data = _decoded(event.attributes.get("knativeerrordata", ""))
+    about = f"{event.attributes.get('kind', 'event')} {event.attributes.get('name', '')}".strip()
+    return (
+        f"The event about {about} failed for good at {where} ({code}){': ' + data if data else ''}"
+    )
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode(errors="replace")[:500]
+    except (binascii.Error, ValueError):
+        return text[:500]

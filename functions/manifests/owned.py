@@ -1,0 +1,76 @@
+"""All objects that one cluster owns, and which of them an event may be about."""
+
+from __future__ import annotations
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import (
+    CONFIG_MAP,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    Kind,
+    Ref,
+)
+from functions.api.manifest import Manifest
+from functions.manifests import names
+from functions.manifests.access import role_binding, service_account
+from functions.manifests.config_map import config_hash, config_map
+from functions.manifests.fingerprint import fingerprint
+from functions.manifests.services import client_service, headless_service
+from functions.manifests.stateful_set import stateful_set
+
+
+def owned_objects(
+    cluster: ZooKeeperCluster, functions_image: str, super_user_hash: str
+) -> tuple[Manifest, ...]:
+    """Return everything the cluster owns, in the order it is made, the StatefulSet last.
+
+    The super user's Secret is not among them: its content is made once and never applied again.
+    Each object carries the fingerprint of what was wanted, so that a wish that was dropped is
+    noticed later.
+    """
+    objects: tuple[Manifest, ...] = (
+        service_account(cluster),
+        role_binding(cluster),
+        config_map(cluster),
+        headless_service(cluster),
+        client_service(cluster),
+        stateful_set(cluster, functions_image, super_user_hash, config_hash(cluster)),
+    )
+    return tuple(_with_fingerprint(manifest) for manifest in objects)
+
+
+def _with_fingerprint(manifest: Manifest) -> Manifest:
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), names.APPLIED_HASH: fingerprint(manifest)}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def owned_refs(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
+    """Return the address of every object the cluster owns by name, the Secret included."""
+    named: tuple[tuple[Kind, str], ...] = (
+        (SERVICE_ACCOUNT, names.service_account_name(cluster)),
+        (ROLE_BINDING, names.role_binding_name(cluster)),
+        (SECRET, names.super_user_secret_name(cluster)),
+        (CONFIG_MAP, names.config_map_name(cluster)),
+        (SERVICE, names.headless_service_name(cluster)),
+        (SERVICE, names.client_service_name(cluster)),
+        (STATEFUL_SET, names.stateful_set_name(cluster)),
+    )
+    return tuple(Ref(kind, cluster.metadata.namespace, name) for kind, name in named)
+
+
+def is_part_of(cluster: ZooKeeperCluster, ref: Ref) -> bool:
+    """Whether an object of that kind and name is one this cluster makes or causes."""
+    if ref.kind in (POD, PERSISTENT_VOLUME_CLAIM):
+        prefixes = ("",) if ref.kind == POD else (f"{names.DATA_CLAIM}-", f"{names.LOG_CLAIM}-")
+        return any(
+            ref.name.startswith(prefix)
+            and names.ordinal_of(cluster, ref.name.removeprefix(prefix)) is not None
+            for prefix in prefixes
+        )
+    return ref in owned_refs(cluster)

@@ -1,0 +1,232 @@
+"""The first creation of an ensemble and its record: the slice of `scale`.
+
+Invariant (DESIGN 5.3 and 11.2): an empty disk votes only if its volume was recorded while nobody
+had served yet. So the record comes first, then the volumes and their uids, then the pods; and a
+cluster that finds pods, a StatefulSet with servers or volumes, but no record, never gets one that
+lets disks vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import STATEFUL_SET
+from functions.api.manifest import Manifest
+from functions.api.status import Bootstrap
+from functions.manifests.claims import claims
+from functions.manifests.names import (
+    ordinal_of,
+    pod_name,
+    stateful_set_name,
+)
+from functions.planning.ensemble import ServerStats
+from functions.planning.membership import quorum
+from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
+from functions.planning.status import Slice, Wanted, has_turned, write_status
+from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
+
+MANAGER = "scale"
+SCALED = "Scaled"
+BUILDER = "reconcile-cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What `scale` looks at."""
+
+    stateful_set: SeenStatefulSet | None
+    claims: tuple[SeenClaim, ...]
+    pods: tuple[SeenPod, ...]
+    modes: tuple[ServerStats, ...]
+
+
+def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
+    """Return the next safe steps towards the wanted number of servers."""
+    if cluster.status.bootstrap is None:
+        return _open_record(cluster, seen, now)
+    if waits := _reason_to_wait(cluster, seen):
+        return _status(cluster, cluster.status.bootstrap, waits, now)
+    return _with_record(cluster, cluster.status.bootstrap, seen, now)
+
+
+def _open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
+    """Record what is there before anything starts; this is the only place a record is made."""
+    count = _servers_there(cluster, seen)
+    state = "adopted" if count else "open"
+    members = tuple(
+        {"id": ordinal + 1, "name": pod_name(cluster, ordinal)}
+        for ordinal in range(count or cluster.spec.replicas)
+    )
+    record = Bootstrap.model_validate({"state": state, "members": members})
+    told = f"The ensemble is created with {len(members)} servers."
+    if state == "adopted":
+        told = (
+            f"Servers or volumes of {len(members)} servers were there before this object: they "
+            "keep their data and their member list, and none of them may start empty."
+        )
+    started = Announce("Normal", "Adopted" if count else "CreationStarted", told)
+    return (started, *_status(cluster, record, _progress(cluster, record, seen), now))
+
+
+def _servers_there(cluster: ZooKeeperCluster, seen: Seen) -> int:
+    """Return how many servers' pods, volumes or replicas exist without a record."""
+    running = seen.stateful_set.replicas if seen.stateful_set is not None else 0
+    ordinals = [_ordinal_in(cluster, claim.name) for claim in seen.claims]
+    ordinals += [ordinal_of(cluster, pod.name) for pod in seen.pods]
+    return max([running, *(number + 1 for number in ordinals if number is not None)])
+
+
+def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
+    return ordinal_of(cluster, claim.partition("-")[2])
+
+
+def _reason_to_wait(cluster: ZooKeeperCluster, seen: Seen) -> Wanted | None:
+    found = seen.stateful_set
+    if cluster.spec.paused:
+        return Wanted(
+            SCALED, "False", "Paused", "spec.paused: the number of servers is left alone."
+        )
+    if found is None or found.is_deleting:
+        return Wanted(SCALED, "False", "NoStatefulSet", "The StatefulSet is not there yet.")
+    if found.controller_uid != cluster.metadata.uid or BUILDER not in found.appliers:
+        return Wanted(
+            SCALED, "False", "StatefulSetNotOurs", "The StatefulSet is not this cluster's yet."
+        )
+    return None
+
+
+def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
+    if record.state != "open":
+        return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
+    if missing := _missing_claims(cluster, record, seen):
+        return missing
+    recorded = _record_volumes(cluster, record, seen)
+    if recorded != record:
+        return _status(cluster, recorded, _progress(cluster, recorded, seen), now)
+    if _has_quorum(record, seen):
+        completed = record.model_copy(update={"state": "completed"})
+        told = f"The ensemble of {len(record.members)} servers has its first quorum."
+        return (
+            Announce("Normal", "Created", told),
+            *_status(cluster, completed, _progress(cluster, completed, seen), now),
+        )
+    return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
+
+
+def _missing_claims(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
+    there = {claim.name for claim in seen.claims}
+    return tuple(
+        CreateObject(claim, MANAGER)
+        for member in record.members
+        for claim in claims(cluster, member.id - 1)
+        if claim["metadata"]["name"] not in there
+    )
+
+
+def _record_volumes(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Bootstrap:
+    """Add the volumes that were not on record; one whose uid changed keeps its first uid.
+
+    A volume that took another's place while the record is open is thereby never let vote.
+    """
+    known = {volume.name for volume in record.volumes}
+    found: Sequence[SeenClaim | SeenPod] = (
+        seen.pods if cluster.spec.storage.ephemeral else seen.claims
+    )
+    new = [
+        {"name": item.name, "uid": item.uid}
+        for item in sorted(found, key=lambda item: item.name)
+        if item.name not in known and not item.is_deleting
+    ]
+    if not new:
+        return record
+    volumes = [*(volume.model_dump(by_alias=True) for volume in record.volumes), *new]
+    return Bootstrap.model_validate(
+        {**record.model_dump(by_alias=True, exclude_none=True), "volumes": volumes}
+    )
+
+
+def _has_quorum(record: Bootstrap, seen: Seen) -> bool:
+    serving = [stats for stats in seen.modes if stats.mode in ("leader", "follower")]
+    leads = any(stats.mode == "leader" for stats in serving)
+    return leads and len(serving) >= quorum(len(record.members))
+
+
+def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
+    """Let as many pods run as the record has servers."""
+    found = seen.stateful_set
+    if found is None or found.replicas == len(record.members):
+        return ()
+    manifest: Manifest = {
+        "apiVersion": STATEFUL_SET.api_version,
+        "kind": STATEFUL_SET.name,
+        "metadata": {
+            "name": stateful_set_name(cluster),
+            "namespace": cluster.metadata.namespace,
+            "uid": found.uid,
+            "resourceVersion": found.resource_version,
+        },
+        "spec": {"replicas": len(record.members)},
+    }
+    return (ApplyObject(manifest, MANAGER),)
+
+
+def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
+    return _status(cluster, record, _progress(cluster, record, seen), now)
+
+
+def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wanted:
+    count, wanted = len(record.members), cluster.spec.replicas
+    if not_yet := _not_carried_out(cluster):
+        return Wanted(SCALED, "False", "NotSupportedYet", not_yet)
+    if record.state == "open":
+        serving = sum(stats.mode in ("leader", "follower") for stats in seen.modes)
+        told = f"{serving} of {count} servers serve; the first quorum needs {quorum(count)}."
+        return Wanted(SCALED, "False", "Creating", told)
+    if wanted != count:
+        told = (
+            f"spec.replicas asks for {wanted}, but this version cannot change the number of "
+            f"servers yet: the ensemble stays at {count} and is not touched."
+        )
+        return Wanted(SCALED, "False", "NotSupportedYet", told)
+    return Wanted(SCALED, "True", "AsWanted", f"The ensemble has {count} servers, as wanted.")
+
+
+def _not_carried_out(cluster: ZooKeeperCluster) -> str:
+    """Return the sentence about a wish that this version knows but does not carry out."""
+    spec = cluster.spec
+    asked = {
+        "spec.stopped": spec.stopped,
+        "spec.observers": spec.observers > 0,
+        "spec.recovery": spec.recovery is not None,
+    }
+    fields = ", ".join(field for field, is_asked in asked.items() if is_asked)
+    return f"This version does not carry out {fields} yet: nothing is changed." if fields else ""
+
+
+def _status(cluster: ZooKeeperCluster, record: Bootstrap, scaled: Wanted, now: datetime) -> Plan:
+    """Return the slice of `scale`: the record, the member list and the condition."""
+    known = [
+        member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
+    ]
+    first = [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
+    part = Slice(
+        manager=MANAGER,
+        fields={
+            "bootstrap": record.model_dump(by_alias=True, exclude_none=True, mode="json"),
+            "members": known or (first if record.state != "open" else []),
+        },
+        conditions=(scaled,),
+        owned_types=frozenset({SCALED}),
+    )
+    written = write_status(cluster, part, now)
+    if written and scaled.reason == "NotSupportedYet" and _is_new_reason(cluster, scaled):
+        return (Announce("Warning", scaled.reason, scaled.message), *written)
+    return written
+
+
+def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:
+    seen = next((c for c in cluster.status.conditions if c.type == SCALED), None)
+    return has_turned(cluster, scaled) or (seen is not None and seen.message != scaled.message)

@@ -1,0 +1,57 @@
+"""Whether an object in the API server still is what its builder wants.
+
+Others may add to an object (labels, annotations, a mesh's fields); what the builder asks for must
+be there as asked. A wish that was dropped shows in the fingerprint annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.api.values import quantity
+
+# How the API server tells the entries of a list apart, where it merges them.
+_KEYS = ("name", "mountPath", "containerPort", "uid", "port", "ip")
+
+
+def is_as_wanted(wanted: Any, seen: Any) -> bool:
+    """Whether everything in `wanted` is in `seen`; more in `seen` is somebody else's."""
+    if _is_empty(wanted, seen):
+        return True
+    if isinstance(wanted, Mapping):
+        return isinstance(seen, Mapping) and all(
+            is_as_wanted(value, seen.get(key)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return isinstance(seen, list | tuple) and _has_entries(list(wanted), list(seen))
+    return wanted == seen or _same_quantity(wanted, seen)
+
+
+def _has_entries(wanted: list[Any], seen: list[Any]) -> bool:
+    key = _key(wanted)
+    if key is None:
+        return len(wanted) == len(seen) and all(map(is_as_wanted, wanted, seen))
+    by_key = {entry.get(key): entry for entry in seen if isinstance(entry, Mapping)}
+    return all(entry[key] in by_key and is_as_wanted(entry, by_key[entry[key]]) for entry in wanted)
+
+
+def _key(entries: list[Any]) -> str | None:
+    if not entries or not all(isinstance(entry, Mapping) for entry in entries):
+        return None
+    return next((key for key in _KEYS if all(key in entry for entry in entries)), None)
+
+
+def _is_empty(wanted: Any, seen: Any) -> bool:
+    """Whether a field wanted empty is not stored at all: the API server drops empty values."""
+    return seen is None and wanted in ("", {}, [], None)
+
+
+def _same_quantity(wanted: Any, seen: Any) -> bool:
+    """Whether two spellings of one amount are the same: the API server stores `1`, not `1000m`."""
+    try:
+        return (
+            isinstance(wanted, str) and isinstance(seen, str) and quantity(wanted) == quantity(seen)
+        )
+    except ValueError:
+        return False

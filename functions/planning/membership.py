@@ -1,0 +1,20 @@
+"""Who belongs to an ensemble, by the cluster's own record."""
+
+from __future__ import annotations
+
+from functions.api.cluster import ZooKeeperCluster
+
+
+def voters(cluster: ZooKeeperCluster) -> frozenset[int]:
+    """Return the voters' ids: as last committed, else as first recorded, else as the spec asks."""
+    status = cluster.status
+    if status.members:
+        return frozenset(m.id for m in status.members if m.role == "participant")
+    if status.bootstrap is not None and status.bootstrap.members:
+        return frozenset(member.id for member in status.bootstrap.members)
+    return frozenset(range(1, cluster.spec.replicas + 1))
+
+
+def quorum(count: int) -> int:
+    """Return how many of `count` voters make a majority: floor(n / 2) + 1."""
+    return count // 2 + 1

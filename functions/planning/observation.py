@@ -1,0 +1,210 @@
+"""What is known of the servers, and what follows for the cluster: the slice of `observe`.
+
+Status says what was seen, never what is about to be done. It holds no zxid and no counters, so
+that a busy ensemble whose servers keep their roles costs no write (DESIGN 11.14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.manifest import Manifest
+from functions.manifests.names import ordinal_of, pod_name
+from functions.planning.ensemble import ServerStats
+from functions.planning.membership import quorum, voters
+from functions.planning.seen import SeenPod
+from functions.planning.status import Slice, Wanted, has_turned, since, write_status
+from functions.planning.steps import Announce, Plan
+
+MANAGER = "observe"
+AVAILABLE = "Available"
+QUORUM_HEALTHY = "QuorumHealthy"
+SERVING_MODES = ("leader", "follower", "standalone")
+
+# What a server said, or the sentence why it could not be asked.
+Answer = ServerStats | str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """One server as status shows it."""
+
+    id: int
+    name: str
+    mode: str
+    is_ready: bool
+    message: str
+    version: str = ""
+    zxid: int = 0
+    is_unreachable: bool = False
+
+    @property
+    def is_serving(self) -> bool:
+        return self.mode in (*SERVING_MODES, "observer")
+
+    def entry(self) -> Manifest:
+        """Return the entry of `status.servers`, in the seed system's shape."""
+        return {
+            "name": self.name,
+            "myId": str(self.id),
+            "mode": self.mode,
+            "ready": "true" if self.is_ready else "false",
+            "message": self.message,
+        }
+
+
+def plan_observe(
+    cluster: ZooKeeperCluster,
+    pods: Sequence[SeenPod],
+    answers: Mapping[str, Answer],
+    now: datetime,
+) -> Plan:
+    """Return the Events and the status that tell what was seen, or nothing when status does."""
+    reports = server_reports(cluster, pods, answers)
+    conditions = (available(cluster, reports), quorum_healthy(cluster, reports))
+    part = Slice(
+        manager=MANAGER,
+        fields=_fields(cluster, reports),
+        conditions=conditions,
+        owned_types=frozenset({AVAILABLE, QUORUM_HEALTHY}),
+    )
+    written = write_status(cluster, part, now)
+    return (*_announcements(cluster, conditions, reports), *written) if written else ()
+
+
+def server_reports(
+    cluster: ZooKeeperCluster, pods: Sequence[SeenPod], answers: Mapping[str, Answer]
+) -> tuple[ServerReport, ...]:
+    """Return one report for every member and every pod, in the order of their ids."""
+    by_name = {pod.name: pod for pod in pods}
+    members = {pod_name(cluster, number - 1): number for number in voters(cluster)}
+    extra = {
+        pod.name: ordinal + 1
+        for pod in pods
+        if (ordinal := ordinal_of(cluster, pod.name)) is not None
+    }
+    ids = sorted({**extra, **members}.items(), key=lambda item: item[1])
+    return tuple(
+        _report(number, name, by_name.get(name), answers.get(name)) for name, number in ids
+    )
+
+
+def _report(number: int, name: str, pod: SeenPod | None, answer: Answer | None) -> ServerReport:
+    if pod is None:
+        return ServerReport(number, name, "unknown", False, "there is no pod")
+    if isinstance(answer, ServerStats) and answer.mode:
+        message = "is being stopped" if pod.is_deleting else ""
+        ready = pod.is_ready and not pod.is_deleting
+        return ServerReport(number, name, answer.mode, ready, message, answer.version, answer.zxid)
+    if isinstance(answer, ServerStats):
+        return ServerReport(number, name, "unknown", False, "runs, but is not part of a quorum")
+    message = pod.trouble or answer or "the pod has not started yet"
+    return ServerReport(number, name, "unknown", False, message, is_unreachable=pod.is_ready)
+
+
+def available(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wanted:
+    """Return whether clients are served: a majority of the voters serves and one leads."""
+    member_ids = voters(cluster)
+    serving = [r for r in reports if r.is_serving and r.id in member_ids]
+    count, needed = len(member_ids), quorum(len(member_ids))
+    told = f"{len(serving)} of {count} voters serve"
+    if len(serving) >= needed and leader(reports) is not None:
+        return Wanted(AVAILABLE, "True", "QuorumServes", f"{told}, {needed} are needed.")
+    if sum(r.is_unreachable for r in reports if r.id in member_ids) >= needed:
+        return Wanted(
+            AVAILABLE,
+            "Unknown",
+            "Unreachable",
+            "The pods are ready, but their addresses cannot be reached from the functions.",
+        )
+    missing = "; ".join(_missing(cluster, reports)) or "no server leads"
+    return Wanted(AVAILABLE, "False", "NoQuorum", f"{told}, {needed} are needed: {missing}.")
+
+
+def quorum_healthy(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wanted:
+    """Return whether every voter serves, so that one more may be lost."""
+    missing = _missing(cluster, reports)
+    count = len(voters(cluster))
+    if not missing:
+        return Wanted(QUORUM_HEALTHY, "True", "AllServe", f"All {count} voters serve.")
+    told = f"{count - len(missing)} of {count} voters serve: {'; '.join(missing)}."
+    reason = "NoQuorum" if count - len(missing) < quorum(count) else "ServersMissing"
+    return Wanted(QUORUM_HEALTHY, "False", reason, told)
+
+
+def _missing(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> tuple[str, ...]:
+    member_ids = voters(cluster)
+    return tuple(
+        f"{report.name} {report.message or 'does not serve'}"
+        for report in reports
+        if report.id in member_ids and not report.is_serving
+    )
+
+
+def leader(reports: Sequence[ServerReport]) -> ServerReport | None:
+    """Return the leader; of two that say so the one of the later epoch (the other is deposed)."""
+    leading = [report for report in reports if report.mode in ("leader", "standalone")]
+    return max(leading, key=lambda report: report.zxid >> 32, default=None)
+
+
+def _fields(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Manifest:
+    leading = leader(reports)
+    return {
+        "replicas": cluster.spec.replicas,
+        "readyReplicas": sum(report.is_ready for report in reports),
+        "servers": [report.entry() for report in reports],
+        "leader": leading.name if leading is not None else None,
+        "version": _oldest([report.version for report in reports if report.version]),
+    }
+
+
+def _oldest(versions: Sequence[str]) -> str | None:
+    """Return the smallest version; while a roll is under way the servers differ."""
+    return min(versions, key=lambda v: [int(n) for n in re.findall(r"\d+", v)[:3]], default=None)
+
+
+def _announcements(
+    cluster: ZooKeeperCluster, conditions: Sequence[Wanted], reports: Sequence[ServerReport]
+) -> Plan:
+    told: list[Announce] = []
+    for wanted in conditions:
+        if has_turned(cluster, wanted) and _is_news(cluster, wanted):
+            told.append(
+                Announce(
+                    "Normal" if wanted.status == "True" else "Warning",
+                    _event_reason(wanted),
+                    wanted.message,
+                    since(cluster, wanted.type),
+                )
+            )
+    leading = leader(reports)
+    if leading is not None and leading.name != cluster.status.leader:
+        told.append(
+            Announce(
+                "Normal",
+                "LeaderElected",
+                f"{leading.name} leads the ensemble.",
+                cluster.status.leader or "",
+            )
+        )
+    return tuple(told)
+
+
+def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:
+    """Whether a person wants to hear of it: a cluster that has yet to start has lost nothing."""
+    bootstrap = cluster.status.bootstrap
+    return wanted.status == "True" or (bootstrap is not None and bootstrap.state != "open")
+
+
+def _event_reason(wanted: Wanted) -> str:
+    match wanted.type, wanted.status:
+        case "Available", "True":
+            return "QuorumFormed"
+        case "QuorumHealthy", "True":
+            return "AllServersServe"
+        case _:
+            return wanted.reason

@@ -1,0 +1,94 @@
+"""What a server's preparation does before the server starts: the rule that empty disks never vote.
+
+The decision is pure: what is on the disk, what the cluster's record says, which volume this is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RecordState(StrEnum):
+    """`status.bootstrap.state`: whether first creation is under way, done, or never ours."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What the volume holds: `is_empty` means no `snapshot.*` and no `log.*`.
+
+    `members` are the `server.N=` lines of the server's own list, by id.
+    """
+
+    is_empty: bool
+    members: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the cluster's status says: its state, the members' roles by id, its volumes.
+
+    `volumes` maps a claim's name (a pod's name for ephemeral storage) to its uid.
+    """
+
+    state: RecordState
+    roles: dict[int, str]
+    volumes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StartAsIs:
+    """The server has data and its own list names it: it needs nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """First creation: the same list on every server, and the marker that lets this disk vote."""
+
+    roles: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Start with the recorded list and without a marker: the disk is filled by the leader."""
+
+    roles: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something must be on record first; `reason` says what."""
+
+    reason: str
+
+
+Preparation = StartAsIs | Found | Join | Wait
+
+
+def needs_record(server_id: int, disk: Disk) -> bool:
+    """Whether the API server must be asked: never for a server with data that its list names."""
+    return disk.is_empty or server_id not in disk.members
+
+
+def plan_preparation(
+    server_id: int, disk: Disk, record: Record | None, volume: tuple[str, str]
+) -> Preparation:
+    """Return what to do before the server starts; `volume` is the own claim's (name, uid).
+
+    Invariant: a marker is placed only on an empty disk whose own volume is on an open record
+    (zookeeper.md 4.4; two wiped servers with markers erased an acknowledged write, tried).
+    """
+    if not needs_record(server_id, disk):
+        return StartAsIs()
+    if record is None:
+        return Wait("the cluster has no record of its first creation yet (status.bootstrap)")
+    if disk.is_empty and record.state is RecordState.OPEN:
+        name, uid = volume
+        if record.volumes.get(name) != uid:
+            return Wait(f"volume {name} ({uid}) is not on the record of the first creation yet")
+        return Found(record.roles)
+    return Join({server_id: "observer", **record.roles})

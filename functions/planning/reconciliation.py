@@ -1,0 +1,202 @@
+"""The objects a cluster owns, brought to what its spec asks: the slice of `reconcile-cluster`.
+
+Invariant: nothing is made while the cluster is being deleted (seed defect C26), nothing of
+somebody else's is taken over, and nothing is written that is as wanted already (C18, C25, G3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import CLUSTER, STATEFUL_SET, Ref
+from functions.api.manifest import Manifest, ref_of
+from functions.manifests import names
+from functions.manifests.access import super_user_secret
+from functions.manifests.fingerprint import fingerprint
+from functions.manifests.owned import owned_objects
+from functions.manifests.pod import is_seed_helper
+from functions.manifests.stateful_set import with_replicas
+from functions.planning.drift import is_as_wanted
+from functions.planning.seen import controller_uid
+from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
+from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
+
+MANAGER = "reconcile-cluster"
+# Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
+# reconcile-cluster, which leaves them out, does not reset them to 1 (tried).
+REPLICAS_MANAGER = "scale"
+RECONCILED = "Reconciled"
+# What a person asked for is no warning.
+QUIET = ("Paused", "Deleting")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a cluster's objects depend on beside its spec."""
+
+    functions_image: str
+    fresh_password: str
+
+
+def plan_reconcile(
+    cluster: ZooKeeperCluster,
+    seen: Mapping[Ref, Manifest],
+    surroundings: Surroundings,
+    now: datetime,
+) -> Plan:
+    """Return the steps that bring every owned object to what the spec asks, then the status."""
+    if foreign := _foreign(cluster, seen):
+        return report(cluster, _name_taken(foreign), now)
+    if cluster.spec.paused:
+        told = "spec.paused: the owned objects are left as they are."
+        return report(cluster, Wanted(RECONCILED, "False", "Paused", told), now)
+    steps = (*_finalizer(cluster), *_objects(cluster, seen, surroundings))
+    if steps:
+        # What the API server made of them is looked at before status says that all is as wanted.
+        return steps
+    told = "Every owned object is as wanted."
+    done = report(cluster, Wanted(RECONCILED, "True", "AsWanted", told), now)
+    return (*_seed_helper_notice(cluster), *done)
+
+
+def _finalizer(cluster: ZooKeeperCluster) -> Plan:
+    if names.FINALIZER in cluster.metadata.finalizers:
+        return ()
+    return (ApplyObject(finalizer_manifest(cluster, [names.FINALIZER]), MANAGER),)
+
+
+def finalizer_manifest(cluster: ZooKeeperCluster, finalizers: list[str]) -> Manifest:
+    """Return the apply that makes our finalizers on the cluster exactly these.
+
+    It carries the uid: an apply to an object that is gone would make it anew (tried).
+    """
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.name,
+        "metadata": {
+            "name": cluster.metadata.name,
+            "namespace": cluster.metadata.namespace,
+            "uid": cluster.metadata.uid,
+            "finalizers": finalizers,
+        },
+    }
+
+
+def _objects(
+    cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
+) -> Plan:
+    secret = super_user_secret(cluster, surroundings.fresh_password)
+    found = seen.get(ref_of(secret))
+    made = () if found is not None else (CreateObject(secret, MANAGER),)
+    content = (found or secret)["data"]
+    wanted = owned_objects(cluster, surroundings.functions_image, fingerprint(content))
+    return (*made, *(step for manifest in wanted for step in _bring(cluster, manifest, seen)))
+
+
+def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manifest]) -> Plan:
+    found = seen.get(ref_of(wanted))
+    if found is None:
+        return _creation(cluster, wanted)
+    if "deletionTimestamp" in found["metadata"] or is_as_wanted(wanted, found):
+        return ()
+    precondition = {
+        "uid": found["metadata"]["uid"],
+        "resourceVersion": found["metadata"]["resourceVersion"],
+    }
+    manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
+    return (ApplyObject(manifest, MANAGER),)
+
+
+def _creation(cluster: ZooKeeperCluster, wanted: Manifest) -> Plan:
+    if wanted["kind"] != STATEFUL_SET.name:
+        return (ApplyObject(wanted, MANAGER),)
+    return (
+        ApplyObject(with_replicas(wanted, _first_replicas(cluster)), REPLICAS_MANAGER),
+        ApplyObject(wanted, MANAGER),
+    )
+
+
+def _first_replicas(cluster: ZooKeeperCluster) -> int:
+    """Return how many servers a new StatefulSet starts with (DESIGN 11.4).
+
+    None before the first creation is on record; a re-created one takes up all its members at
+    once, since its pods may still run.
+    """
+    bootstrap = cluster.status.bootstrap
+    if bootstrap is None or bootstrap.state == "open":
+        return 0
+    return len(cluster.status.members or bootstrap.members)
+
+
+def _foreign(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> tuple[Ref, ...]:
+    """Return the objects under our names that somebody else controls, or that nobody does.
+
+    Our own always name the cluster as controller; the uid tells a re-created cluster apart, whose
+    predecessor's objects garbage collection is still removing.
+    """
+    return tuple(
+        ref
+        for ref, found in seen.items()
+        if controller_uid(found) not in ("", cluster.metadata.uid)
+    )
+
+
+def _name_taken(foreign: tuple[Ref, ...]) -> Wanted:
+    listed = ", ".join(f"{ref.kind.name} {ref.name}" for ref in foreign)
+    return Wanted(
+        RECONCILED,
+        "False",
+        "NameTaken",
+        f"{listed}: controlled by another object. Remove it, or give this cluster another name.",
+    )
+
+
+def _seed_helper_notice(cluster: ZooKeeperCluster) -> Plan:
+    if not is_seed_helper(cluster.spec.helper_image or "") or seen_condition(cluster, RECONCILED):
+        return ()
+    told = f"{cluster.spec.helper_image} is replaced by the functions' own image."
+    return (Announce("Normal", "HelperImageReplaced", told),)
+
+
+def plan_refused(cluster: ZooKeeperCluster, sentence: str, now: datetime) -> Plan:
+    """Return the status that tells the user what of the spec cannot be followed."""
+    return report(cluster, Wanted(RECONCILED, "False", "InvalidSpec", sentence), now)
+
+
+def report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan:
+    """Return the slice of `reconcile-cluster`, with a Warning Event when it turns bad."""
+    part = Slice(
+        manager=MANAGER,
+        fields={
+            "service": names.service_domain(cluster),
+            "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster).items()),
+            "endpoints": _endpoints(cluster),
+            "observedGeneration": _observed(cluster, condition),
+        },
+        conditions=(condition,),
+        owned_types=frozenset({RECONCILED}),
+    )
+    written = write_status(cluster, part, now)
+    is_news = condition.status == "False" and condition.reason not in QUIET
+    if written and is_news and has_turned(cluster, condition):
+        told = Announce("Warning", condition.reason, condition.message, since(cluster, RECONCILED))
+        return (told, *written)
+    return written
+
+
+def _observed(cluster: ZooKeeperCluster, condition: Wanted) -> int | None:
+    """Return the generation that the objects follow: the present one only once they do."""
+    if condition.status == "True":
+        return cluster.metadata.generation
+    return cluster.status.observed_generation
+
+
+def _endpoints(cluster: ZooKeeperCluster) -> Manifest:
+    spec = cluster.spec
+    endpoints = {"client": f"{names.client_domain(cluster)}:{spec.config.client_port}"}
+    if spec.admin_server.enabled:
+        endpoints["admin"] = f"{names.service_domain(cluster)}:{spec.admin_server.port}"
+    return endpoints

@@ -1,0 +1,80 @@
+"""Whether a cluster needs to be looked at again: what `resync` sends events for.
+
+Settled means that status follows the spec and says what the pods and the StatefulSet say, and
+that every owned object is there as wanted (DESIGN 11.16). A standing warning is settled too: what
+it waits for makes an event of its own when it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import SECRET, STATEFUL_SET, Ref
+from functions.api.manifest import Manifest, ref_of
+from functions.manifests.names import stateful_set_name
+from functions.manifests.owned import owned_objects, owned_refs
+from functions.manifests.pod import SUPER_USER_ANNOTATION
+from functions.planning.drift import is_as_wanted
+from functions.planning.seen import SeenPod, seen_stateful_set
+
+# With one of these reasons a condition is as good as it gets until something else happens.
+STANDING = frozenset({"NotSupportedYet", "Paused", "NameTaken", "InvalidSpec"})
+CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled"})
+
+
+def unsettled(
+    cluster: ZooKeeperCluster,
+    pods: Sequence[SeenPod],
+    owned: Mapping[Ref, Manifest],
+    functions_image: str,
+) -> str:
+    """Return why the cluster should be looked at, or an empty string when it is settled."""
+    if cluster.metadata.deletion_timestamp is not None:
+        return "it is being deleted"
+    if reason := _conditions(cluster):
+        return reason
+    if {pod.name: pod.is_ready for pod in pods} != _servers(cluster):
+        return "status.servers does not say what the pods say"
+    return _objects(cluster, owned, functions_image)
+
+
+def _conditions(cluster: ZooKeeperCluster) -> str:
+    seen = {c.type: c for c in cluster.status.conditions if c.type in CONDITIONS}
+    if missing := sorted(CONDITIONS - set(seen)):
+        return f"condition {missing[0]} is missing"
+    for kind, condition in sorted(seen.items()):
+        if condition.observed_generation != cluster.metadata.generation:
+            return f"condition {kind} is older than the spec"
+        if condition.status != "True" and condition.reason not in STANDING:
+            return f"condition {kind} is {condition.status}: {condition.reason}"
+    return ""
+
+
+def _servers(cluster: ZooKeeperCluster) -> dict[str, bool]:
+    """Return pod name to readiness as status has it; a server without a pod is not among them."""
+    return {
+        server.name: server.ready == "true"
+        for server in cluster.status.servers
+        if server.message != "there is no pod"
+    }
+
+
+def _objects(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], functions_image: str) -> str:
+    found = owned.get(Ref(STATEFUL_SET, cluster.metadata.namespace, stateful_set_name(cluster)))
+    if found is None:
+        return "the StatefulSet is missing"
+    if seen_stateful_set(found).replicas != len(cluster.status.members):
+        return "the StatefulSet has another number of servers than the member list"
+    # Secrets are not read here: the hash that the pods were made with stands for it.
+    template = found["spec"]["template"]["metadata"].get("annotations", {})
+    wanted = owned_objects(cluster, functions_image, template.get(SUPER_USER_ANNOTATION, ""))
+    for manifest in wanted:
+        if not is_as_wanted(manifest, owned.get(ref_of(manifest))):
+            return f"{manifest['kind']} {manifest['metadata']['name']} is not as wanted"
+    return ""
+
+
+def looked_at(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
+    """Return the owned objects that are looked at: all but the Secret."""
+    return tuple(ref for ref in owned_refs(cluster) if ref.kind != SECRET)

@@ -1,0 +1,61 @@
+"""The steps a planner can ask for: values that say what to do, applied by `runtime/apply.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from functions.api.kinds import Ref
+from functions.api.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyObject:
+    """Server-side apply of this manifest as field manager `manager`.
+
+    `uid` and `resourceVersion` in it, where given, are preconditions.
+    """
+
+    manifest: Manifest
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateObject:
+    """Create once; that it is there already is success."""
+
+    manifest: Manifest
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """Delete exactly the object with this uid."""
+
+    ref: Ref
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Apply one function's complete slice of the cluster's status, by compare-and-set."""
+
+    manifest: Manifest
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Make a Kubernetes Event about the cluster, for `kubectl describe`.
+
+    `since` tells one transition from the next of the same kind: what was so before it.
+    """
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    since: str = ""
+
+
+Step = ApplyObject | CreateObject | DeleteObject | WriteStatus | Announce
+Plan = tuple[Step, ...]

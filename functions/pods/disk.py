@@ -1,0 +1,119 @@
+"""The files of one server: what its disk holds, and writing what it starts from.
+
+Every file is written to the side and renamed, so a crash leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.planning.preparation import Disk
+
+_SERVER_LINE = re.compile(r"^server\.(\d+)=(\S+)", re.MULTILINE)
+_POINTER = re.compile(r"^dynamicConfigFile=(.+)$", re.MULTILINE)
+_LOG_FILES = ("log4j.properties", "log4j-quiet.properties", "logback.xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where one server keeps its things; `log` is the data folder unless it has its own volume."""
+
+    data: Path
+    log: Path
+    config: Path
+    raw_config: Path
+    static_config: str
+
+    @property
+    def static_file(self) -> Path:
+        """The server's own zoo.cfg, which it rewrites."""
+        return self.config / self.static_config
+
+    @property
+    def marker(self) -> Path:
+        """The `initialize` marker, read next to the transaction logs' folder (zookeeper.md 4.4)."""
+        return self.log / "initialize"
+
+
+def read_disk(folders: Folders) -> Disk:
+    """Return whether the volume holds data and which member list the server last wrote."""
+    held = [
+        name
+        for folder in (folders.data, folders.log)
+        for pattern in ("snapshot.*", "log.*")
+        for name in (folder / "version-2").glob(pattern)
+    ]
+    return Disk(is_empty=not held, members=_own_members(folders))
+
+
+def _own_members(folders: Folders) -> dict[int, str]:
+    pointer = _pointer(_text(folders.static_file))
+    lines = _SERVER_LINE.findall(_text(Path(pointer))) if pointer else []
+    return {int(number): address for number, address in lines}
+
+
+def _pointer(static: str) -> str:
+    found = _POINTER.findall(static)
+    return str(found[-1]).strip() if found else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, IsADirectoryError):
+        return ""
+
+
+def refresh_configuration(folders: Folders) -> None:
+    """Take the wanted settings, and keep the server's own pointer to its member list."""
+    wanted = _text(folders.raw_config / folders.static_config)
+    pointer = _pointer(_text(folders.static_file))
+    if pointer and Path(pointer).is_file():
+        wanted = _POINTER.sub(lambda _: f"dynamicConfigFile={pointer}", wanted)
+    write_file(folders.static_file, wanted)
+    for name in _LOG_FILES:
+        write_file(folders.config / name, _text(folders.raw_config / name))
+
+
+def write_members(folders: Folders, lines: Mapping[int, str]) -> None:
+    """Make `lines` the list that the server starts from, in place of any older one."""
+    wanted = _text(folders.raw_config / folders.static_config)
+    members = "".join(f"server.{number}={lines[number]}\n" for number in sorted(lines))
+    write_file(Path(_pointer(wanted)), members)
+    write_file(folders.static_file, wanted)
+
+
+def write_identity(folders: Folders, server_id: int) -> None:
+    write_file(folders.data / "myid", f"{server_id}\n")
+
+
+def place_marker(folders: Folders) -> None:
+    """Let an empty disk vote, once: the server removes the marker at its start.
+
+    Epoch files that an earlier start without a marker left (-1) would stop it (zookeeper.md 4.4).
+    """
+    for name in ("acceptedEpoch", "currentEpoch"):
+        (folders.data / "version-2" / name).unlink(missing_ok=True)
+    write_file(folders.marker, "")
+
+
+def remove_marker(folders: Folders) -> None:
+    """Take back a marker that no server has used: this disk may not vote."""
+    folders.marker.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: str) -> None:
+    """Write durably: to the side, synced, then renamed. Nothing is written if it is so already."""
+    if path.is_file() and path.read_text() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,90 @@
+"""resync: makes up for events that never came, by sending one per cluster that needs a look.
+
+It is woken by PingSources and changes nothing. With `{"scope": "all"}` every cluster gets an
+event, otherwise only those that are not settled; an idle system costs a few list requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import InvalidEvent, InvalidSpec
+from functions.api.kinds import (
+    CLUSTER,
+    CONFIG_MAP,
+    POD,
+    ROLE_BINDING,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    Ref,
+)
+from functions.api.manifest import Manifest, ref_of
+from functions.manifests import names
+from functions.planning.seen import SeenPod, seen_pod
+from functions.planning.settled import looked_at, unsettled
+from functions.runtime.events import PING_EVENT, Event, reference_event
+from functions.runtime.function import event_function
+from functions.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+OURS = {"app.kubernetes.io/managed-by": names.MANAGED_BY}
+OWNED_KINDS = (SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, SERVICE, STATEFUL_SET)
+
+
+@event_function
+def resync(event: Event, world: World) -> None:
+    if event.type != PING_EVENT:
+        raise InvalidEvent(f"resync takes events of type {PING_EVENT}, not {event.type!r}.")
+    is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
+    found = world.kube.list(CLUSTER, None)
+    asking = _all(found) if is_all else _unsettled(found, world)
+    for ref, why in asking:
+        world.emit(*reference_event(ref))
+        log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
+
+
+def _all(found: list[Manifest]) -> Iterable[tuple[Ref, str]]:
+    return [(ref_of(manifest), "all") for manifest in found]
+
+
+def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]:
+    if not found:
+        return
+    pods = _pods(world)
+    owned = {
+        ref_of(manifest): manifest
+        for kind in OWNED_KINDS
+        for manifest in world.kube.list(kind, None, OURS)
+    }
+    for manifest in found:
+        if why := _why(manifest, pods, owned, world):
+            yield ref_of(manifest), why
+
+
+def _pods(world: World) -> dict[tuple[str, str], list[SeenPod]]:
+    """Return the pods of every cluster, by (namespace, cluster)."""
+    pods: dict[tuple[str, str], list[SeenPod]] = defaultdict(list)
+    for pod in world.kube.list(POD, None, OURS):
+        metadata = pod["metadata"]
+        pods[metadata["namespace"], metadata["labels"].get("instance", "")].append(seen_pod(pod))
+    return pods
+
+
+def _why(
+    manifest: Manifest,
+    pods: dict[tuple[str, str], list[SeenPod]],
+    owned: dict[Ref, Manifest],
+    world: World,
+) -> str:
+    try:
+        cluster = ZooKeeperCluster.parse(manifest)
+    except InvalidSpec:
+        return ""  # Its condition says so; only an edit, which makes an event, changes that.
+    mine = {ref: owned[ref] for ref in looked_at(cluster) if ref in owned}
+    own_pods = pods.get((cluster.metadata.namespace, cluster.metadata.name), [])
+    return unsettled(cluster, own_pods, mine, world.settings.functions_image)

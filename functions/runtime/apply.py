@@ -1,0 +1,139 @@
+"""Carrying out a plan: one `match` over the step types, in the plan's order.
+
+It stops at the first step that fails; the event is delivered again and the plan is made anew from
+what is there then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from typing import assert_never
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import AlreadyExists, FieldConflict
+from functions.api.kinds import CLUSTER, EVENT
+from functions.api.manifest import Manifest
+from functions.planning.status import timestamp
+from functions.planning.steps import (
+    Announce,
+    ApplyObject,
+    CreateObject,
+    DeleteObject,
+    Plan,
+    Step,
+    WriteStatus,
+)
+from functions.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+# The field managers of this product: a conflict between two of them is a bug, not an edit.
+OURS = frozenset(
+    {"reconcile-cluster", "observe", "scale", "roll", "backup", "restore", "zookeeper-operation"}
+)
+
+
+class TwoWriters(Exception):
+    """Two of our functions want different values for one field: a bug."""
+
+
+def apply(plan: Plan, cluster: ZooKeeperCluster, world: World) -> None:
+    """Carry out every step; raises what the first failing one raises."""
+    for step in plan:
+        _apply_step(step, cluster, world)
+        log.info("step", extra={"step": describe(step)})
+
+
+def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
+    match step:
+        case ApplyObject(manifest=manifest, manager=manager):
+            apply_object(manifest, manager, world)
+        case WriteStatus(manifest=manifest, manager=manager):
+            apply_object(manifest, manager, world, subresource="status")
+        case CreateObject(manifest=manifest, manager=manager):
+            with contextlib.suppress(AlreadyExists):
+                world.kube.create(manifest, manager=manager)
+        case DeleteObject(ref=ref, uid=uid):
+            world.kube.delete(ref, uid=uid)
+        case Announce():
+            announce(step, cluster, world)
+        case _:
+            assert_never(step)
+
+
+def apply_object(manifest: Manifest, manager: str, world: World, *, subresource: str = "") -> None:
+    """Apply; take back fields that others edited, never those of our own functions."""
+    try:
+        world.kube.apply(manifest, manager=manager, subresource=subresource)
+    except FieldConflict as conflict:
+        if ours := sorted((conflict.managers & OURS) - {manager}):
+            raise TwoWriters(
+                f"{manager} and {', '.join(ours)} both write: {conflict}"
+            ) from conflict
+        world.kube.apply(manifest, manager=manager, subresource=subresource, force=True)
+
+
+def announce(step: Announce, cluster: ZooKeeperCluster, world: World) -> None:
+    """Make a Kubernetes Event; the same news of the same generation is told once a transition."""
+    with contextlib.suppress(AlreadyExists):
+        world.kube.create(
+            _event(step, cluster, timestamp(world.now())), manager="zookeeper-functions"
+        )
+
+
+def _event(step: Announce, cluster: ZooKeeperCluster, now: str) -> Manifest:
+    metadata = cluster.metadata
+    told = (
+        metadata.uid,
+        step.type,
+        step.reason,
+        step.message,
+        step.since,
+        str(metadata.generation),
+    )
+    name = hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    return {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.name,
+        "metadata": {"name": f"{metadata.name}.{name}", "namespace": metadata.namespace},
+        "involvedObject": {
+            "apiVersion": CLUSTER.api_version,
+            "kind": CLUSTER.name,
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+        },
+        "type": step.type,
+        "reason": step.reason,
+        "message": step.message[:1024],
+        "source": {"component": "zookeeper-functions"},
+        "reportingComponent": "zookeeper-functions",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+
+
+def describe(step: Step) -> str:
+    """Return one step in words, for the log and for `python -m functions render`."""
+    match step:
+        case ApplyObject(manifest=manifest, manager=manager):
+            return f"apply {_named(manifest)} as {manager}"
+        case WriteStatus(manifest=manifest, manager=manager):
+            return f"write status of {_named(manifest)} as {manager}"
+        case CreateObject(manifest=manifest):
+            return f"create {_named(manifest)}"
+        case DeleteObject(ref=ref):
+            return f"delete {ref.kind.name} {ref.namespace}/{ref.name}"
+        case Announce(type=kind, reason=reason, message=message):
+            return f"announce {kind} {reason}: {message}"
+        case _:
+            assert_never(step)
+
+
+def _named(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    return f"{manifest['kind']} {metadata['namespace']}/{metadata['name']}"

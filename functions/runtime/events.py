@@ -1,0 +1,91 @@
+"""From a CloudEvent to the object it is about, and back.
+
+An event says only which object to look at (DESIGN section 3): what happened to it is never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.api.errors import InvalidEvent
+from functions.api.kinds import KINDS, Ref
+
+API_SERVER_EVENT = "dev.knative.apiserver."
+PING_EVENT = "dev.knative.sources.ping"
+LARGEST_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The attributes (all strings) and the data of one CloudEvent."""
+
+    attributes: Mapping[str, str]
+    data: Any = None
+
+    @property
+    def id(self) -> str:
+        return self.attributes.get("id", "")
+
+    @property
+    def type(self) -> str:
+        return self.attributes.get("type", "")
+
+
+def parse_event(headers: Mapping[str, str], body: bytes) -> Event:
+    """Return the event of a request, in binary or structured mode; raises InvalidEvent."""
+    from cloudevents.exceptions import GenericException
+    from cloudevents.http import from_http
+
+    if len(body) > LARGEST_BODY:
+        raise InvalidEvent(f"The event has {len(body)} bytes; at most {LARGEST_BODY} are read.")
+    try:
+        event = from_http(dict(headers), body)
+        attributes = {str(key): str(value) for key, value in event.get_attributes().items()}
+        return Event(attributes, event.get_data())
+    except (GenericException, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InvalidEvent(
+            f"This is not a CloudEvent: {error}. Send the ce-* headers, or "
+            "Content-Type: application/cloudevents+json."
+        ) from error
+
+
+def subject_of(event: Event) -> Ref | None:
+    """Return the object the event is about, or None when it is of a kind we do not know.
+
+    Raises InvalidEvent when the event names no object, or is not one of the API server source's.
+    """
+    if not event.type.startswith(API_SERVER_EVENT):
+        raise InvalidEvent(
+            f"Events of type {event.type!r} are not for this function: it takes "
+            f"{API_SERVER_EVENT}* (docs/concepts.md, Events)."
+        )
+    named = {key: event.attributes.get(key, "") for key in ("apiversion", "kind", "name")}
+    if missing := [key for key, value in named.items() if not value]:
+        raise InvalidEvent(f"The event names no object: it has no attribute {', '.join(missing)}.")
+    kind = KINDS.get((named["apiversion"], named["kind"]))
+    if kind is None:
+        return None
+    return Ref(kind, event.attributes.get("namespace", ""), named["name"])
+
+
+def reference_event(ref: Ref) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (attributes, data) as ApiServerSource sends them in Reference mode for an update."""
+    path = f"/apis/{ref.kind.api_version}/namespaces/{ref.namespace}/{ref.kind.plural}/{ref.name}"
+    attributes = {
+        "type": f"{API_SERVER_EVENT}ref.update",
+        "source": "zookeeper-functions/resync",
+        "subject": path,
+        "apiversion": ref.kind.api_version,
+        "kind": ref.kind.name,
+        "namespace": ref.namespace,
+        "name": ref.name,
+    }
+    data = {
+        "kind": ref.kind.name,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "apiVersion": ref.kind.api_version,
+    }
+    return attributes, data

@@ -1,0 +1,185 @@
+"""From an HTTP request to a function and back: what every function shares.
+
+A function gets the cluster as it is now and the World; it reads, plans and applies. Everything
+else (events, conflicts, answers, logs) is here, so a function has no `try`, no loop and no wait.
+Answers follow Knative's delivery rules: 204 is success, 409 and 503 are delivered again, 400 goes
+to the dead letter sink at once, and a body that is no CloudEvent is never sent with a 2xx.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
+from functions.api.kinds import Ref
+from functions.runtime.apply import apply
+from functions.runtime.events import Event, parse_event, subject_of
+from functions.runtime.logs import bound
+from functions.runtime.reading import read_clusters
+from functions.runtime.refusals import Refusal
+from functions.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+TRIES_ON_CONFLICT = 5
+LONGEST_PAUSE_SECONDS = 0.05
+
+Handler = Callable[[Event, World], None]
+ClusterHandler = Callable[[ZooKeeperCluster, World], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: a status and, for errors only, a sentence."""
+
+    status: int
+    text: str = ""
+
+
+class Request(Protocol):
+    """What is used of Flask's request."""
+
+    method: str
+    headers: Mapping[str, str]
+
+    def get_data(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One deployed function: its name and what it does with an event."""
+
+    name: str
+    handle: Handler
+
+
+FUNCTIONS: dict[str, Function] = {}
+
+
+def cluster_function(
+    refusal: Refusal | None = None,
+) -> Callable[[ClusterHandler], Callable[[Request], Any]]:
+    """Deploy a function of one cluster: it is called for every cluster the event's object is of.
+
+    `refusal` makes the plan that tells the user what of the spec cannot be followed.
+    """
+
+    def decorate(work: ClusterHandler) -> Callable[[Request], Any]:
+        def handle(event: Event, world: World) -> None:
+            subject = subject_of(event)
+            for ref in read_clusters(subject, world) if subject is not None else ():
+                with bound(cluster=f"{ref.namespace}/{ref.name}"):
+                    _work_on(ref, work, refusal, world)
+
+        return _deploy(work.__name__, handle, work)
+
+    return decorate
+
+
+def event_function(work: Handler) -> Callable[[Request], Any]:
+    """Deploy a function of the event itself."""
+    return _deploy(work.__name__, work, work)
+
+
+def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[Request], Any]:
+    function = Function(name.replace("_", "-"), handle)
+    FUNCTIONS[function.name] = function
+
+    @functools.wraps(work)
+    def serve(request: Request) -> Any:
+        reply = answer(function, request.method, request.headers, request.get_data(), world)
+        return reply.text, reply.status, {"Content-Type": "text/plain; charset=utf-8"}
+
+    return serve
+
+
+def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:
+    """Read, plan and apply; on a conflict look again, a few times, before the sender is told."""
+    for attempt in range(1, TRIES_ON_CONFLICT + 1):
+        try:
+            _work_once(ref, work, refusal, world)
+        except Conflict:
+            if attempt == TRIES_ON_CONFLICT:
+                raise
+            time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS * attempt))
+        else:
+            return
+
+
+def _work_once(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:
+    manifest = world.kube.get(ref)
+    if manifest is None:
+        return  # It was deleted after the event was sent.
+    try:
+        work(ZooKeeperCluster.parse(manifest), world)
+    except (InvalidSpec, Refused) as error:
+        log.warning("refused", extra={"why": str(error)})
+        if refusal is not None:
+            cluster = ZooKeeperCluster.parse({**manifest, "spec": {}})
+            apply(refusal(cluster, str(error), world.now()), cluster, world)
+
+
+def answer(
+    function: Function,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    connect: Callable[[], World],
+) -> Answer:
+    """Return the answer to one request; never raises."""
+    if method != "POST":
+        return Answer(405, "Send a CloudEvent by POST.")
+    try:
+        event = parse_event(headers, body)
+        with bound(function=function.name, event=event.id):
+            return deliver(function, event, connect)
+    except InvalidEvent as error:
+        log.warning("bad event", extra={"function": function.name, "why": str(error)})
+        return Answer(400, str(error))
+
+
+def deliver(function: Function, event: Event, connect: Callable[[], World]) -> Answer:
+    """Hand one event to one function and say how it went."""
+    try:
+        function.handle(event, connect())
+    except InvalidEvent:
+        raise
+    except Conflict as error:
+        return _failed(409, error)
+    except Unavailable as error:
+        return _failed(503, error)
+    except Refused as error:
+        log.warning("refused", extra={"why": str(error)})
+        return Answer(204)
+    except Exception:
+        # The one place where a bug is caught: logged once, and nothing of it goes to the client.
+        log.exception("bug")
+        return Answer(500, f"{function.name} failed: see its log.")
+    return Answer(204)
+
+
+def _failed(status: int, error: Exception) -> Answer:
+    log.warning("not done", extra={"status": status, "why": str(error)})
+    return Answer(status, str(error))
+
+
+_lock = threading.Lock()
+_worlds: list[World] = []
+
+
+def world() -> World:
+    """Return the real World of this process, connected at the first event."""
+    with _lock:
+        if not _worlds:
+            from functions.runtime.connect import connect
+
+            _worlds.append(connect())
+        return _worlds[0]

@@ -1,0 +1,82 @@
+"""Reading the world for a planner: uncached, and parsed into values."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import Unavailable
+from functions.api.kinds import CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Ref
+from functions.api.manifest import Manifest
+from functions.manifests import names
+from functions.manifests.owned import is_part_of, owned_refs
+from functions.planning.observation import Answer
+from functions.planning.seen import (
+    SeenClaim,
+    SeenPod,
+    SeenStatefulSet,
+    seen_claim,
+    seen_pod,
+    seen_stateful_set,
+)
+from functions.runtime.world import World
+
+MOST_AT_ONCE = 16
+
+
+def read_clusters(subject: Ref, world: World) -> list[Ref]:
+    """Return the clusters an object belongs to by its kind, namespace and name (DESIGN 11.18)."""
+    if subject.kind == CLUSTER:
+        return [subject]
+    found = world.kube.list(CLUSTER, subject.namespace)
+    clusters = (ZooKeeperCluster.parse({**manifest, "spec": {}}) for manifest in found)
+    return [
+        Ref(CLUSTER, subject.namespace, cluster.metadata.name)
+        for cluster in clusters
+        if is_part_of(cluster, subject)
+    ]
+
+
+def read_owned(cluster: ZooKeeperCluster, world: World) -> dict[Ref, Manifest]:
+    """Return the owned objects that exist, by address."""
+    found = ((ref, world.kube.get(ref)) for ref in owned_refs(cluster))
+    return {ref: manifest for ref, manifest in found if manifest is not None}
+
+
+def read_stateful_set(cluster: ZooKeeperCluster, world: World) -> SeenStatefulSet | None:
+    ref = Ref(STATEFUL_SET, cluster.metadata.namespace, names.stateful_set_name(cluster))
+    found = world.kube.get(ref)
+    return seen_stateful_set(found) if found is not None else None
+
+
+def read_pods(cluster: ZooKeeperCluster, world: World) -> tuple[SeenPod, ...]:
+    """Return the cluster's pods by their labels, in its own namespace only (seed defect G2)."""
+    namespace = cluster.metadata.namespace
+    pods = [seen_pod(p) for p in world.kube.list(POD, namespace, names.selector(cluster))]
+    return tuple(pod for pod in pods if names.ordinal_of(cluster, pod.name) is not None)
+
+
+def read_claims(cluster: ZooKeeperCluster, world: World) -> tuple[SeenClaim, ...]:
+    namespace = cluster.metadata.namespace
+    found = world.kube.list(PERSISTENT_VOLUME_CLAIM, namespace, names.selector(cluster))
+    return tuple(seen_claim(claim) for claim in found)
+
+
+def ask_servers(
+    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
+) -> dict[str, Answer]:
+    """Return what every pod's server says of itself, all asked at once."""
+    reachable = [pod for pod in pods if pod.address]
+    port = cluster.spec.config.client_port
+    if not reachable:
+        return {}
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
+        answers = threads.map(lambda pod: _ask(pod, port, world), reachable)
+        return dict(zip((pod.name for pod in reachable), answers, strict=True))
+
+
+def _ask(pod: SeenPod, port: int, world: World) -> Answer:
+    try:
+        return world.zookeeper.stats(pod.address, port)
+    except Unavailable as error:
+        return f"does not answer: {error}"

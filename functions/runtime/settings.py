@@ -1,0 +1,37 @@
+"""What a function is told by its environment, read once and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULT_IMAGE = "zookeeper-functions:latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent."""
+
+    functions_image: str = DEFAULT_IMAGE
+    broker_url: str = ""
+    kubernetes_timeout: float = 10.0
+    zookeeper_timeout: float = 2.0
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings; raises ValueError with the name of a variable that is not a number."""
+    return Settings(
+        functions_image=environment.get("FUNCTIONS_IMAGE", DEFAULT_IMAGE),
+        broker_url=environment.get("K_SINK", environment.get("BROKER_URL", "")),
+        kubernetes_timeout=_seconds(environment, "KUBERNETES_TIMEOUT", 10.0),
+        zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
+    )
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise ValueError(f"{name}={text!r} is not a number of seconds") from None
