@@ -1,0 +1,78 @@
+"""What the node reads from the API server for its pods: ConfigMaps, Secrets, volumes, tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from local.kube import KubeClient, Mirror, Object
+
+_PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bound service account token and when it stops to be valid."""
+
+    text: str
+    expires_at: datetime
+
+
+class Cluster:
+    """Reads are fresh; the mirrors only say when a ConfigMap or Secret has changed."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self.client = client
+        self.services = Mirror(client, "/api/v1/services")
+        self.mirrors = {
+            kind: Mirror(client, f"/api/v1/{plural}") for kind, plural in _PLURALS.items()
+        }
+
+    async def follow(self) -> None:
+        """Keep the mirrors up to date. Never returns."""
+        async with asyncio.TaskGroup() as group:
+            for mirror in (self.services, *self.mirrors.values()):
+                group.create_task(mirror.run())
+
+    async def config_map(self, namespace: str, name: str) -> Object | None:
+        return await self.client.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+
+    async def secret(self, namespace: str, name: str) -> Object | None:
+        return await self.client.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+
+    def version(self, kind: str, namespace: str, name: str) -> str:
+        """The resourceVersion last seen of a ConfigMap or Secret; empty when there is none."""
+        found = self.mirrors[kind].objects.get((namespace, name))
+        return str(found["metadata"]["resourceVersion"]) if found else ""
+
+    async def claim(self, namespace: str, name: str) -> Object | None:
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}"
+        return await self.client.get(path)
+
+    async def volume(self, name: str) -> Object | None:
+        return await self.client.get(f"/api/v1/persistentvolumes/{name}")
+
+    async def token(self, pod: Object, audience: str | None, seconds: int) -> Token:
+        """Ask for a token that is bound to the pod: it ends to be valid when the pod is gone."""
+        metadata = pod["metadata"]
+        account = pod["spec"].get("serviceAccountName", "default")
+        answer = await self.client.create(
+            f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{account}/token",
+            {
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {
+                    **({"audiences": [audience]} if audience else {}),
+                    "expirationSeconds": seconds,
+                    "boundObjectRef": {
+                        "apiVersion": "v1",
+                        "kind": "Pod",
+                        "name": metadata["name"],
+                        "uid": metadata["uid"],
+                    },
+                },
+            },
+        )
+        until = answer["status"]["expirationTimestamp"].replace("Z", "+00:00")
+        return Token(answer["status"]["token"], datetime.fromisoformat(until))
