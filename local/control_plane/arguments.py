@@ -115,5 +115,5 @@ def _proxy(state: State) -> list[str]:
         "--conntrack-tcp-timeout-close-wait=0",
         "--healthz-bind-address=127.0.0.1:10256",
         "--metrics-bind-address=127.0.0.1:10249",
-        "--nodeport-addresses=127.0.0.0/8",
+        f"--nodeport-addresses={addresses.POD_NETWORK}",
     ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import signal
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.following import run_part
 from local.kube import KubeClient
 from local.platform import addresses
 from local.relay.egress import serve_egress
@@ -46,12 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     for descriptor in ("api", "ingress", "outside"):
         parser.add_argument(f"--{descriptor}-fd", type=int, required=True)
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    asyncio.run(relay(options))
-    return 0
+    return run_part(relay(options))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ MESSAGE_BYTES = 4096
 ANSWER_SECONDS = 15.0
 
 
-class HostRefused(Exception):
+class HostRefused(OSError):
     """The host did not give the socket; the message is its reason."""
 
 

@@ -6,15 +6,13 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-import aiohttp
-
-from local.kube import ApiError, KubeClient, Mirror, Object
+from local.following import follow
+from local.kube import KubeClient, Mirror, Object
 from local.relay.host import Host, HostRefused
 from local.relay.streams import connect_inside, relay_to
 
 EXPOSED_TYPES = ("NodePort", "LoadBalancer")
 ANNOTATION = "local/host-port-"
-PAUSE_SECONDS = 1.0
 
 log = logging.getLogger("services")
 
@@ -65,17 +63,7 @@ class ServicePorts:
 
     async def run(self) -> None:
         """Follow the Services for ever."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._services.run())
-            while True:
-                await self._services.changed.wait()
-                self._services.changed.clear()
-                try:
-                    await self._look()
-                except (ApiError, HostRefused, OSError, TimeoutError, aiohttp.ClientError) as error:
-                    log.warning("will try again: %s", error)
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    self._services.changed.set()
+        await follow([self._services], self._look)
 
     async def _look(self) -> None:
         services = list(self._services.objects.values())
