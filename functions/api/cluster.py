@@ -204,7 +204,8 @@ class ClusterSpec(Spec):
     resources: Resources = DEFAULT_RESOURCES
     """CPU and memory of each server."""
     heap: Quantity | None = None
-    """The JVM's largest heap, such as 1Gi. Default: a share of the memory limit, else of the request."""
+    """The JVM's largest heap, such as 1Gi. Default: a share of the memory limit, else of the
+    request."""
     env: Annotated[tuple[EnvVar, ...], Field(max_length=128)] = ()
     """Further environment variables of the ZooKeeper container."""
     jvm_flags: Annotated[tuple[JvmFlag, ...], Field(max_length=64)] = ()

@@ -94,11 +94,26 @@ class Autopurge(Spec):
     """Hours between two removals."""
 
 
-def _inside(inner: str, outer: str) -> bool:
-    return inner.rstrip("/").startswith(outer.rstrip("/") + "/")
+def _folder(path: str) -> str:
+    return path.rstrip("/") + "/"
 
 
-_CONFIG_DIR = "(has({0}.configDir) ? {0}.configDir : {0}.dataDir + '/conf')"
+def _is_inside(inner: str, outer: str) -> bool:
+    return inner != outer and _folder(inner).startswith(_folder(outer))
+
+
+def _cel_folder(path: str) -> str:
+    """The CEL of `_folder`: a path with exactly one slash at its end."""
+    return f"({path} + '/').replace('//', '/')"
+
+
+_DATA = _cel_folder("self.dataDir")
+_RAW = _cel_folder("self.rawConfigDir")
+
+
+def _cel_config_folder(config: str) -> str:
+    written = f"(has({config}.configDir) ? {config}.configDir : {config}.dataDir + '/conf')"
+    return _cel_folder(written)
 
 
 class Config(Spec):
@@ -106,21 +121,19 @@ class Config(Spec):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.configDir) || self.configDir.startsWith(self.dataDir.endsWith('/') ? "
-            "self.dataDir : self.dataDir + '/')",
+            f"!has(self.configDir) || ({_cel_folder('self.configDir')}.startsWith({_DATA}) && "
+            f"{_cel_folder('self.configDir')} != {_DATA})",
             "spec.config.configDir must be inside spec.config.dataDir: a server writes its member "
             "list there and needs it after a restart.",
-            lambda it: _inside(it.config_dir, it.data_dir),
+            lambda it: _is_inside(it.config_dir, it.data_dir),
         ),
         Rule(
-            "self.rawConfigDir != self.dataDir && !self.rawConfigDir.startsWith(self.dataDir + '/')"
-            " && !self.dataDir.startsWith(self.rawConfigDir + '/')",
+            f"!{_RAW}.startsWith({_DATA}) && !{_DATA}.startsWith({_RAW})",
             "spec.config.rawConfigDir and spec.config.dataDir must be separate directories: one is "
             "a read-only ConfigMap, the other the volume with the data.",
             lambda it: (
-                it.raw_config_dir != it.data_dir
-                and not it.raw_config_dir.startswith(it.data_dir + "/")
-                and not it.data_dir.startswith(it.raw_config_dir + "/")
+                not _folder(it.raw_config_dir).startswith(_folder(it.data_dir))
+                and not _folder(it.data_dir).startswith(_folder(it.raw_config_dir))
             ),
         ),
         Rule(
@@ -141,8 +154,9 @@ class Config(Spec):
             "not find each other while they move. Create a new cluster and restore a backup.",
         ),
         immutable(
-            f"self.dataDir == oldSelf.dataDir && self.dynamicConfig == oldSelf.dynamicConfig && "
-            f"{_CONFIG_DIR.format('self')} == {_CONFIG_DIR.format('oldSelf')}",
+            f"{_DATA} == {_cel_folder('oldSelf.dataDir')} && "
+            "self.dynamicConfig == oldSelf.dynamicConfig && "
+            f"{_cel_config_folder('self')} == {_cel_config_folder('oldSelf')}",
             "spec.config.dataDir, configDir and dynamicConfig cannot change: the servers' data and "
             "member list are there, and a server that looks elsewhere finds nothing.",
         ),

@@ -14,6 +14,7 @@ from functions.api.rules import Rule
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _PREFIX = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "n": -3, "u": -2, "m": -1}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+/?")
 
 
@@ -70,18 +71,24 @@ AbsolutePath = Annotated[
 ]
 
 
-def _is_time(text: str) -> str:
+def _is_time(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date-time such as 2026-01-31T12:00:00Z.") from None
+        return False
+    return _TIME.fullmatch(text) is not None
+
+
+def _checked_time(text: str) -> str:
+    if not _is_time(text):
+        raise ValueError(f"{text!r} is no date-time such as 2026-01-31T12:00:00Z.")
     return text
 
 
 Time = Annotated[
     str,
     Field(max_length=64, json_schema_extra={"format": "date-time"}),
-    AfterValidator(_is_time),
+    AfterValidator(_checked_time),
 ]
 
 FileName = Annotated[
