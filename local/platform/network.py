@@ -18,6 +18,8 @@ def set_up(folder: Path) -> None:
     address = f"{addresses.GATEWAY}/{addresses.PREFIX_LENGTH}"
     _run("ip", "address", "add", address, "dev", addresses.BRIDGE)
     _run("ip", "link", "set", addresses.BRIDGE, "up")
+    # A Service's address is replaced only after a route for it was found.
+    _run("ip", "route", "add", addresses.SERVICE_NETWORK, "dev", addresses.BRIDGE)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     # Anybody inside may open the low ports, as in a container.
     Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
