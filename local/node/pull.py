@@ -1,13 +1,10 @@
-"""Fetch what an image needs into the cache, outside the platform's network.
+"""Fetch what an image needs into the cache.
 
-Inside the platform there is no way to the internet, so one small process outside
-(`python -m local.node.pull --state DIR`) listens on the socket `<state>/pull.sock` and fetches on
-request: one line with a version in, one line of JSON out. A file system socket is not bound to a
-network, so the node reaches it. Without that process the node fetches by itself, which works
-where the node has a network. `python -m local.node.pull zookeeper:3.9.5` fetches right away.
-
-A fetch goes to a temporary folder that is renamed when complete, under a file lock, so fetches by
-several platforms share one result and an interrupted one leaves nothing behind.
+Inside the platform there is no way to the internet but the platform's own proxy, which
+`ZOOKEEPER_FUNCTIONS_EGRESS` names; outside, Maven goes its usual way. A fetch goes to a temporary
+folder that is renamed when complete, under a file lock, so fetches by several platforms share one
+result and an interrupted one leaves nothing behind. `python -m local.node.pull zookeeper:3.9.5`
+fetches ahead of time.
 """
 
 from __future__ import annotations
@@ -16,13 +13,13 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local.node.errors import CannotStart
 from local.node.images import PACKAGE, Catalogue, image, parse_image_name
@@ -31,7 +28,7 @@ from local.node.sandbox import Mount, Sandbox, command_line
 
 PULL_SECONDS = 300.0
 RECORD_SECONDS = 60.0
-SOCKET = "pull.sock"
+EGRESS = "ZOOKEEPER_FUNCTIONS_EGRESS"
 
 log = logging.getLogger("pull")
 
@@ -47,27 +44,9 @@ def zookeeper_folder(version: str) -> Path:
     return cache_folder() / "images" / f"zookeeper-{version}"
 
 
-async def pull(version: str, state: Path) -> Path:
-    """Return the folder with ZooKeeper's jars, fetched if need be; raises CannotStart."""
-    folder = zookeeper_folder(version)
-    if folder.exists():
-        return folder
-    candidates(version)
-    try:
-        reader, writer = await asyncio.open_unix_connection(str(state / SOCKET))
-    except OSError:
-        return await fetch(version)
-    with contextlib.closing(writer):
-        writer.write(f"{version}\n".encode())
-        answer = await asyncio.wait_for(reader.readline(), PULL_SECONDS)
-    result = json.loads(answer or b'{"error": "the process that fetches images has ended"}')
-    if "error" in result:
-        raise CannotStart("ErrImagePull", result["error"])
-    return Path(result["folder"])
-
-
 async def fetch(version: str) -> Path:
-    """Fetch one version into the cache, unless it is there."""
+    """Return the folder with ZooKeeper's jars, fetched if need be; raises CannotStart."""
+    candidates(version)
     folder = zookeeper_folder(version)
     folder.parent.mkdir(parents=True, exist_ok=True)
     async with _locked(folder.with_suffix(".lock")):
@@ -114,7 +93,20 @@ async def _get_jars(version: str, project: Path, lib: Path) -> None:
 async def _copy_dependencies(jars: JarList, project: Path, lib: Path) -> str:
     """Run Maven; an empty answer is success."""
     (project / "pom.xml").write_text(jars.pom())
-    return await _run(jars.command(str(lib)), project, PULL_SECONDS)
+    command = [*jars.command(str(lib)), *_through_proxy(os.environ.get(EGRESS, ""))]
+    return await _run(command, project, PULL_SECONDS)
+
+
+def _through_proxy(egress: str) -> list[str]:
+    """Java's settings for a proxy; the last one is for Maven 3.9, which ignores them otherwise."""
+    parts = urlsplit(egress)
+    if not parts.hostname:
+        return []
+    return [
+        *(f"-D{scheme}.proxyHost={parts.hostname}" for scheme in ("http", "https")),
+        *(f"-D{scheme}.proxyPort={parts.port or 3128}" for scheme in ("http", "https")),
+        "-Daether.connector.http.useSystemProperties=true",
+    ]
 
 
 def _explained(version: str, said: str) -> str:
@@ -170,29 +162,6 @@ async def _run(
     return (text or f"ERROR exit code {process.returncode}") if process.returncode else ""
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.closing(writer):
-        version = (await reader.readline()).decode().strip()
-        try:
-            candidates(version)
-            log.info("fetching ZooKeeper %s", version)
-            result = {"folder": str(await fetch(version))}
-        except CannotStart as error:
-            result = {"error": error.message}
-        writer.write(json.dumps(result).encode() + b"\n")
-        with contextlib.suppress(OSError):
-            await writer.drain()
-
-
-async def serve(state: Path) -> None:
-    """Answer requests for images until ended."""
-    path = state / SOCKET
-    path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(_answer, path=str(path))
-    async with server:
-        await server.serve_forever()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.node.pull", description=__doc__)
     parser.add_argument(
@@ -201,9 +170,6 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path(".local"), help="the state folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if arguments.image is None:
-        asyncio.run(serve(arguments.state))
-        return
     try:
         log.info("%s", asyncio.run(fetch(parse_image_name(arguments.image).version)))
     except CannotStart as error:

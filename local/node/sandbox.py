@@ -69,7 +69,7 @@ def _file_system(sandbox: Sandbox) -> Iterator[str]:
     for target, link in _LINKS.items():
         yield from ("--symlink", target, link)
     yield from ("--proc", "/proc", "--dev", "/dev", "--ro-bind-try", "/sys", "/sys")
-    for folder in ("/tmp", "/run", "/var/tmp", "/home", "/root"):
+    for folder in ("/etc", "/tmp", "/run", "/var/tmp", "/home", "/root"):
         yield from ("--dir", folder)
     yield from ("--chmod", "1777", "/tmp", "--chmod", "1777", "/var/tmp")
     for source in _etc_sources():

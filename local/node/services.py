@@ -13,7 +13,7 @@ from local.node.errors import CannotStart
 from local.node.events import EventRecorder, Happening
 from local.node.images import Catalogue, Image, ImageName, image, parse_image_name
 from local.node.network import PodNetworks
-from local.node.pull import pull, zookeeper_folder
+from local.node.pull import fetch, zookeeper_folder
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Services:
         self._say(pod, container, "Pulling", f'Pulling image "{text}"')
         begun = time.monotonic()
         async with self._pulls.setdefault(name.version, asyncio.Lock()):
-            folder = await pull(name.version, self.state)
+            folder = await fetch(name.version)
         seconds = time.monotonic() - begun
         self._say(pod, container, "Pulled", f'Successfully pulled image "{text}" in {seconds:.1f}s')
         return folder
