@@ -22,6 +22,9 @@ GONE = 410
 # One cause per field and manager: `conflict with "kubectl" using apps/v1`.
 _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 
+# An apply of a field that the schema has not is answered with 500, but will never succeed.
+_UNKNOWN_FIELD = "field not declared in schema"
+
 _UNAUTHORIZED = 401
 _CONFLICT = 409
 _PASSING = frozenset({408, 429})
@@ -52,8 +55,14 @@ def error_of(code: int, body: bytes) -> FunctionError:
 
 
 def _refusal(code: int, status: dict[str, Any], sentence: str) -> FunctionError:
-    if any(cause.get("reason") == "DisruptionBudget" for cause in _causes(status)):
+    causes = _causes(status)
+    if any(cause.get("reason") == "DisruptionBudget" for cause in causes):
         return EvictionBlocked(sentence)
+    if any(cause.get("field") == "metadata.uid" for cause in causes):
+        # An apply that names a uid meets another object of that name: "field is immutable".
+        return Conflict(sentence)
+    if _UNKNOWN_FIELD in sentence:
+        return Refused(sentence)
     if code >= 500 or code in _PASSING:
         return Unavailable(f"The API server cannot serve now ({code}): {sentence}")
     return Refused(sentence)

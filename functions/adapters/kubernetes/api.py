@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.addresses import Manifest, ref_of
 from functions.adapters.kubernetes.answers import Expired, NotFound
 from functions.adapters.kubernetes.rest import Rest
+from functions.adapters.preconditions import check_apply, check_create, without_empty_status
 from functions.api.errors import Conflict, Refused, Unavailable
 from functions.api.kinds import Kind, Ref
+from functions.api.manifest import Manifest, ref_of
 
 # Inside the class, `list` is the method.
 Manifests = list[Manifest]
@@ -57,16 +58,20 @@ class KubernetesApi:
         self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = False
     ) -> Manifest:
         """Server-side apply as `manager`; returns the stored object."""
-        path = _path(ref_of(manifest)) + (f"/{subresource}" if subresource else "")
+        ref = ref_of(manifest)
+        check_apply(manifest, subresource)
+        path = _path(ref) + (f"/{subresource}" if subresource else "")
+        body = without_empty_status(manifest)
         query = {"fieldManager": manager, "force": str(force).lower(), **_STRICT}
         try:
-            return self._rest.call("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+            return self._rest.call("PATCH", path, query=query, body=body, content_type=_APPLY)
         except NotFound as error:
-            raise _nowhere(ref_of(manifest), error) from error
+            raise _nowhere(ref, error) from error
 
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
         ref = ref_of(manifest)
+        check_create(manifest)
         query = {"fieldManager": manager, **_STRICT}
         try:
             return self._rest.call(

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from functions.adapters.addresses import Manifest, ref_of
 from functions.adapters.memory.budget import blocking, has_labels
 from functions.adapters.memory.faults import Faults
 from functions.adapters.memory.fields import Object, owned
@@ -30,6 +29,7 @@ from functions.adapters.memory.requests import (
     system_metadata,
 )
 from functions.adapters.memory.store import Admit, Clock, Store, Stored
+from functions.adapters.preconditions import check_apply, check_create, without_empty_status
 from functions.api.errors import AlreadyExists, Conflict, EvictionBlocked, Refused
 from functions.api.kinds import (
     POD,
@@ -39,6 +39,7 @@ from functions.api.kinds import (
     Kind,
     Ref,
 )
+from functions.api.manifest import Manifest, ref_of
 
 Manifests = list[Manifest]
 
@@ -107,7 +108,8 @@ class MemoryKube:
         self.writes.append(Write("apply", ref, manager, subresource))
         with self.faults.around():
             self._check_served(ref.kind)
-            wanted = requested(ref, manifest, subresource)
+            check_apply(manifest, subresource)
+            wanted = requested(ref, without_empty_status(manifest), subresource)
             live = self._store.get(ref)
             check_preconditions(ref, manifest["metadata"], live.object if live else None)
             if live is None:
@@ -125,8 +127,7 @@ class MemoryKube:
         self.writes.append(Write("create", ref, manager))
         with self.faults.around():
             self._check_served(ref.kind)
-            if "resourceVersion" in manifest["metadata"]:
-                raise Refused("resourceVersion should not be set on objects to be created")
+            check_create(manifest)
             if self._store.get(ref):
                 raise AlreadyExists(f'{ref.kind.plural} "{ref.name}" already exists')
             wanted = requested(ref, manifest, MAIN)

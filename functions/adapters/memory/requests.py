@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.addresses import Manifest
 from functions.adapters.memory.fields import SYSTEM_METADATA, Object
 from functions.adapters.memory.shapes import WITH_STATUS
 from functions.api.errors import Conflict, Refused
 from functions.api.kinds import Kind, Ref
+from functions.api.manifest import Manifest
 
 MAIN = ""
 STATUS = "status"
