@@ -16,7 +16,7 @@ from local.following import follow, run_part, until_it_succeeds
 from local.kube import KubeClient, Mirror, Object
 from local.platform import addresses
 
-PORT = 53
+PORT = addresses.DNS_PORT
 TCP_IDLE_SECONDS = 10.0
 FIELD_MANAGER = "local:dns"
 NAMESPACE = "/api/v1/namespaces/kube-system"

@@ -15,6 +15,7 @@ API_PORT = 6443
 API_SERVER = f"https://{GATEWAY}:{API_PORT}"
 ETCD = "http://127.0.0.1:2379"
 INGRESS_PORT = 8480
+DNS_PORT = 53
 
 API_SERVER_NAMES = (
     "localhost",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from local.control_plane import arguments
@@ -16,6 +16,14 @@ CHECKOUT = Path(__file__).parents[2]
 NODES = 3
 CONTROL_PLANE = ("etcd", "kube-apiserver")
 
+# The proxy has done its work when DNS is reached through its Service's address.
+ANSWERS_ON: Mapping[str, tuple[str, int]] = {
+    "kube-apiserver": (addresses.GATEWAY, addresses.API_PORT),
+    "kube-proxy": (addresses.DNS_SERVICE, addresses.DNS_PORT),
+    "dns": (addresses.GATEWAY, addresses.DNS_PORT),
+    "eventing": (addresses.GATEWAY, addresses.INGRESS_PORT),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -25,6 +33,8 @@ class Part:
     command: Sequence[str]
     # File descriptors it inherits, for what it does on the host's side.
     descriptors: Sequence[int] = field(default=())
+    # It counts as running once this address takes a connection.
+    answers_on: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,11 @@ def parts(
         _relay(state, sockets),
         *(Part(name, command) for name, command in _python_parts(state).items()),
     ]
-    return [part for part in found if part.name not in without]
+    return [
+        replace(part, answers_on=ANSWERS_ON.get(part.name))
+        for part in found
+        if part.name not in without
+    ]
 
 
 def _relay(state: State, sockets: HostSockets) -> Part:

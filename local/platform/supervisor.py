@@ -30,6 +30,8 @@ STEADY_SECONDS = 10.0
 STOP_SECONDS = 2.5
 PODS_SECONDS = 2.5
 API_SECONDS = 60.0
+CONNECT_SECONDS = 0.5
+POLL_SECONDS = 0.05
 
 log = logging.getLogger("platform")
 
@@ -111,8 +113,17 @@ class Supervisor:
                 start_new_session=True,
             )
         self._running[part.name] = process
-        self._note(part.name, state="running", pid=process.pid)
-        return await process.wait()
+        self._note(part.name, state="starting", pid=process.pid)
+        answers = asyncio.create_task(self._note_when_it_answers(part))
+        try:
+            return await process.wait()
+        finally:
+            answers.cancel()
+
+    async def _note_when_it_answers(self, part: Part) -> None:
+        while part.answers_on is not None and not await _takes_connections(*part.answers_on):
+            await asyncio.sleep(POLL_SECONDS)
+        self._note(part.name, state="running")
 
     def _note(self, name: str, **changes: Any) -> None:
         life = self._lives[name]
@@ -154,13 +165,23 @@ async def _stop_pods(parts_left: set[int]) -> None:
         os.kill(-1, signal.SIGTERM)
     deadline = time.monotonic() + PODS_SECONDS
     while _others() - parts_left and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _others() -> set[int]:
     """Every process inside that is neither init nor the supervisor."""
     numbers = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
     return numbers - {1, os.getpid()}
+
+
+async def _takes_connections(host: str, port: int) -> bool:
+    try:
+        opening = asyncio.open_connection(host, port)
+        _, writer = await asyncio.wait_for(opening, CONNECT_SECONDS)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 async def _api_answers(state: State) -> None:
@@ -171,7 +192,7 @@ async def _api_answers(state: State) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
             if await asyncio.wait_for(_is_ready(context), 2.0):
                 return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(POLL_SECONDS)
     log.error("the API server was not ready within %.0f s; going on anyway", API_SECONDS)
 
 
