@@ -30,7 +30,6 @@ from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
 
 MANAGER = "scale"
 SCALED = "Scaled"
-BUILDER = "reconcile-cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _reason_to_wait(cluster: ZooKeeperCluster, seen: Seen) -> Wanted | None:
         )
     if found is None or found.is_deleting:
         return Wanted(SCALED, "False", "NoStatefulSet", "The StatefulSet is not there yet.")
-    if found.controller_uid != cluster.metadata.uid or BUILDER not in found.appliers:
+    if found.controller_uid != cluster.metadata.uid or not found.is_built:
         return Wanted(
             SCALED, "False", "StatefulSetNotOurs", "The StatefulSet is not this cluster's yet."
         )

@@ -114,9 +114,15 @@ def _creation(cluster: ZooKeeperCluster, wanted: Manifest) -> Plan:
     if wanted["kind"] != STATEFUL_SET.name:
         return (ApplyObject(wanted, MANAGER),)
     return (
-        ApplyObject(with_replicas(wanted, _first_replicas(cluster)), REPLICAS_MANAGER),
+        ApplyObject(_unmarked(with_replicas(wanted, _first_replicas(cluster))), REPLICAS_MANAGER),
         ApplyObject(wanted, MANAGER),
     )
+
+
+def _unmarked(manifest: Manifest) -> Manifest:
+    """Return the manifest without the annotation that says reconcile-cluster applied it."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "annotations"}
+    return {**manifest, "metadata": metadata}
 
 
 def _first_replicas(cluster: ZooKeeperCluster) -> int:

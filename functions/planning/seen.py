@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.manifests.names import APPLIED_HASH
+
 Manifest = Mapping[str, Any]
 
 
@@ -32,7 +34,11 @@ class SeenClaim:
 
 @dataclass(frozen=True, slots=True)
 class SeenStatefulSet:
-    """The StatefulSet; counts are to be trusted only when `is_observed` (DESIGN 11.9)."""
+    """The StatefulSet; counts are to be trusted only when `is_observed` (DESIGN 11.9).
+
+    `is_built` is false until reconcile-cluster owns its fields beside `scale`: an apply of the
+    replicas alone would take the others away.
+    """
 
     uid: str
     resource_version: str
@@ -40,7 +46,7 @@ class SeenStatefulSet:
     is_observed: bool
     is_deleting: bool
     controller_uid: str
-    appliers: frozenset[str]
+    is_built: bool
 
 
 def seen_pod(pod: Manifest) -> SeenPod:
@@ -73,11 +79,7 @@ def seen_stateful_set(manifest: Manifest) -> SeenStatefulSet:
         is_observed=status.get("observedGeneration") == metadata.get("generation"),
         is_deleting="deletionTimestamp" in metadata,
         controller_uid=controller_uid(manifest),
-        appliers=frozenset(
-            str(entry["manager"])
-            for entry in metadata.get("managedFields", ())
-            if entry.get("operation") == "Apply"
-        ),
+        is_built=APPLIED_HASH in metadata.get("annotations", {}),
     )
 
 

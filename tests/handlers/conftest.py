@@ -1,0 +1,327 @@
+"""A world in memory with what the functions' neighbours do: controllers, nodes and servers.
+
+The StatefulSet controller and the kubelet are played by the few lines below, on the memory twin;
+the preparation of a server is decided by the product's own planner, so that what a disk may do is
+tested together with what is on record.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import functions.dead_letter
+import functions.observe
+import functions.reconcile_cluster
+import functions.resync
+import functions.scale  # noqa: F401 - importing a function deploys it
+from functions.adapters.memory import Faults, MemoryKube
+from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Kind, Ref
+from functions.api.manifest import Manifest
+from functions.planning.ensemble import EnsembleConfig, Member
+from functions.planning.preparation import (
+    Disk,
+    Found,
+    Preparation,
+    StartAsIs,
+    Wait,
+    plan_preparation,
+)
+from functions.pods.record import parse_record
+from functions.runtime.events import Event, reference_event
+from functions.runtime.function import FUNCTIONS, Answer, deliver
+from functions.runtime.settings import Settings
+from functions.runtime.world import World
+
+NAMESPACE = "apps"
+CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+
+
+@dataclass
+class Simulation:
+    """One namespace with clusters, their pods, disks and servers."""
+
+    kube: MemoryKube
+    zookeeper: MemoryZooKeeper
+    faults: Faults
+    sent: list[Ref] = field(default_factory=list)
+    disks: dict[str, Disk] = field(default_factory=dict)
+    markers: list[str] = field(default_factory=list)
+    broken_pods: set[str] = field(default_factory=set)
+    clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def world(self) -> World:
+        return World(
+            kube=self.kube,
+            zookeeper=self.zookeeper,
+            now=self._now,
+            emit=self._emit,
+            fresh_password=lambda: f"password-{next(self._numbers)}",
+            settings=Settings(functions_image="functions:test"),
+        )
+
+    def _now(self) -> datetime:
+        self.clock += timedelta(seconds=1)
+        return self.clock
+
+    def _emit(self, attributes: Any, data: Any) -> None:
+        del data
+        self.sent.append(Ref(CLUSTER, attributes["namespace"], attributes["name"]))
+
+    # What a user does.
+
+    def apply(self, name: str = "zk", namespace: str = NAMESPACE, **spec: Any) -> None:
+        manifest = {
+            "apiVersion": CLUSTER.api_version,
+            "kind": CLUSTER.name,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": spec,
+        }
+        self.kube.apply(manifest, manager="kubectl", force=True)
+
+    def delete(self, name: str = "zk") -> None:
+        ref = Ref(CLUSTER, NAMESPACE, name)
+        found = self.kube.get(ref)
+        assert found is not None
+        self.kube.delete(ref, uid=found["metadata"]["uid"])
+
+    def cluster(self, name: str = "zk", namespace: str = NAMESPACE) -> ZooKeeperCluster:
+        found = self.kube.get(Ref(CLUSTER, namespace, name))
+        assert found is not None, f"there is no cluster {name}"
+        return ZooKeeperCluster.parse(found)
+
+    def condition(self, kind: str, name: str = "zk") -> tuple[str, str]:
+        found = (c for c in self.cluster(name).status.conditions if c.type == kind)
+        return next(((c.status, c.reason) for c in found), ("", ""))
+
+    def events(self) -> list[str]:
+        from functions.api.kinds import EVENT
+
+        return [event["reason"] for event in self.kube.list(EVENT, None)]
+
+    # What Knative does.
+
+    def deliver(self, function: str, ref: Ref | None = None) -> Answer:
+        attributes, data = reference_event(ref or Ref(CLUSTER, NAMESPACE, "zk"))
+        return deliver(FUNCTIONS[function], Event({**attributes, "id": "1"}, data), self.world)
+
+    def round(self, functions: Iterable[str] = CLUSTER_FUNCTIONS) -> int:
+        """Deliver one event about every cluster to each function; return how much was written."""
+        before = len(self.kube.writes)
+        for cluster in self.kube.list(CLUSTER, None):
+            ref = Ref(CLUSTER, cluster["metadata"]["namespace"], cluster["metadata"]["name"])
+            for function in functions:
+                assert self.deliver(function, ref).status in (204, 409, 503)
+        return len(self.kube.writes) - before
+
+    def settle(self, functions: tuple[str, ...] = CLUSTER_FUNCTIONS) -> None:
+        """Deliver events and let Kubernetes work until nothing changes any more."""
+        for _ in range(60):
+            written = self.round(functions)
+            changed = self.kubernetes()
+            if not written and not changed:
+                return
+        raise AssertionError("it never settles")
+
+    # What Kubernetes and the nodes do.
+
+    def kubernetes(self) -> bool:
+        """Run the controllers and the nodes once; return whether they changed anything."""
+        before = len(self.kube.list(POD, None))
+        self.kube.collect_garbage()
+        changed = [len(self.kube.list(POD, None)) != before]
+        changed += [self._run_set(found) for found in self.kube.list(STATEFUL_SET, None)]
+        changed += [self._drop_orphan(pod) for pod in self.kube.list(POD, None)]
+        changed += [self._run_pod(pod) for pod in self.kube.list(POD, None)]
+        return any(changed)
+
+    def _run_set(self, found: Manifest) -> bool:
+        metadata, wanted = found["metadata"], found["spec"]["replicas"]
+        changed = self._observe_generation(found)
+        for ordinal in range(wanted):
+            changed |= self._make_pod(found, ordinal)
+        for pod in self.kube.list(POD, metadata["namespace"], _selector(found)):
+            if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
+                self.remove_pod(pod["metadata"]["name"])
+                changed = True
+        return changed
+
+    def _observe_generation(self, found: Manifest) -> bool:
+        generation = found["metadata"]["generation"]
+        if found.get("status", {}).get("observedGeneration") == generation:
+            return False
+        self.kube.put({**found, "status": {"observedGeneration": generation}}, manager="sts")
+        return True
+
+    def _make_pod(self, found: Manifest, ordinal: int) -> bool:
+        metadata, template = found["metadata"], found["spec"]["template"]
+        name = f"{metadata['name']}-{ordinal}"
+        if self._exists(POD, metadata["namespace"], name):
+            return False
+        for claim in found["spec"].get("volumeClaimTemplates", []):
+            self._make_claim(claim, f"{claim['metadata']['name']}-{name}", found)
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": metadata["namespace"],
+                "labels": template["metadata"]["labels"],
+                "ownerReferences": [owner],
+            },
+            "spec": template["spec"],
+        }
+        self.kube.put(pod, manager="sts")
+        return True
+
+    def _make_claim(self, template: Manifest, name: str, found: Manifest) -> None:
+        namespace = found["metadata"]["namespace"]
+        if not self._exists(PERSISTENT_VOLUME_CLAIM, namespace, name):
+            metadata = {"name": name, "namespace": namespace, "labels": _selector(found)}
+            self.kube.put({**template, "metadata": metadata}, manager="sts")
+
+    def _exists(self, kind: Kind, namespace: str, name: str) -> bool:
+        return self.kube.get(Ref(kind, namespace, name)) is not None
+
+    def _drop_orphan(self, pod: Manifest) -> bool:
+        owner = pod["metadata"]["ownerReferences"][0]
+        found = self.kube.get(Ref(STATEFUL_SET, pod["metadata"]["namespace"], owner["name"]))
+        if found is not None and found["metadata"]["uid"] == owner["uid"]:
+            return False
+        self.remove_pod(pod["metadata"]["name"], pod["metadata"]["namespace"])
+        return True
+
+    def remove_pod(self, name: str, namespace: str = NAMESPACE) -> None:
+        ref = Ref(POD, namespace, name)
+        pod = self.kube.get(ref)
+        assert pod is not None
+        self._stop_server(pod.get("status", {}).get("podIP", ""))
+        self.kube.delete(ref, uid=pod["metadata"]["uid"])
+        self.kube.writes.pop()
+
+    def lose_disk(self, name: str) -> None:
+        """Take a stopped server's volume away; its claim is made anew with another uid."""
+        ref = Ref(PERSISTENT_VOLUME_CLAIM, NAMESPACE, f"data-{name}")
+        claim = self.kube.get(ref)
+        assert claim is not None
+        self.kube.delete(ref, uid=claim["metadata"]["uid"])
+        self.kube.writes.pop()
+
+    def _stop_server(self, address: str) -> None:
+        for ensemble in self.zookeeper.ensembles:
+            for server in ensemble.servers.values():
+                if server.host == address:
+                    server.is_up = False
+
+    def _run_pod(self, pod: Manifest) -> bool:
+        """Be the kubelet: prepare the server, start it, and report readiness."""
+        name = pod["metadata"]["name"]
+        if name in self.broken_pods:
+            return self._say(pod, address="", ready=False)
+        server = self._server_of(pod)
+        if server is None:
+            if isinstance(decided := self._prepare(pod), Wait):
+                return False
+            self._start(pod, decided)
+            server = self._server_of(pod)
+        assert server is not None
+        ensemble, number = server
+        ready = bool(ensemble.mode_of(number))
+        if ready:
+            uid = self._disk_of(pod)
+            self.disks[uid] = replace(self.disks[uid], is_empty=False)
+        return self._say(pod, self._address(pod), ready)
+
+    def _server_of(self, pod: Manifest) -> tuple[MemoryEnsemble, int] | None:
+        address = self._address(pod)
+        for ensemble in self.zookeeper.ensembles:
+            for server in ensemble.servers.values():
+                if server.host == address and server.is_up:
+                    return ensemble, server.id
+        return None
+
+    def _address(self, pod: Manifest) -> str:
+        return f"ip-{pod['metadata']['uid']}"
+
+    def _disk_of(self, pod: Manifest) -> str:
+        metadata = pod["metadata"]
+        ref = Ref(PERSISTENT_VOLUME_CLAIM, metadata["namespace"], f"data-{metadata['name']}")
+        claim = self.kube.get(ref)
+        return str(claim["metadata"]["uid"] if claim is not None else metadata["uid"])
+
+    def _prepare(self, pod: Manifest) -> Preparation:
+        metadata = pod["metadata"]
+        env = {e["name"]: e.get("value") for e in pod["spec"]["initContainers"][0]["env"]}
+        number = int(metadata["name"].rpartition("-")[2]) + 1
+        disk = self.disks.setdefault(self._disk_of(pod), Disk(is_empty=True, members={}))
+        found = self.kube.get(Ref(CLUSTER, metadata["namespace"], str(env["CLUSTER"])))
+        name = f"data-{metadata['name']}" if env["CLAIM"] else metadata["name"]
+        return plan_preparation(number, disk, parse_record(found), (name, self._disk_of(pod)))
+
+    def _start(self, pod: Manifest, decided: Preparation) -> None:
+        metadata, uid = pod["metadata"], self._disk_of(pod)
+        number = int(metadata["name"].rpartition("-")[2]) + 1
+        if isinstance(decided, Found):
+            self.markers.append(uid)
+        if not isinstance(decided, StartAsIs):
+            assert not isinstance(decided, Wait)
+            lines = {n: f"{role}" for n, role in decided.roles.items()}
+            self.disks[uid] = replace(self.disks[uid], members=lines)
+        ensemble = self._ensemble(metadata, self.disks[uid].members)
+        votes = not self.disks[uid].is_empty or isinstance(decided, Found)
+        ensemble.add(number, self._address(pod), has_data=votes)
+
+    def _ensemble(self, metadata: Manifest, members: dict[int, str]) -> MemoryEnsemble:
+        key = f"{metadata['namespace']}/{metadata['name'].rpartition('-')[0]}"
+        for ensemble in self.zookeeper.ensembles:
+            if ensemble.password == key:
+                return ensemble
+        listed = tuple(Member(n, f"server-{n}", "participant") for n in sorted(members))
+        made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), key)
+        self.zookeeper.ensembles.append(made)
+        return made
+
+    def _say(self, pod: Manifest, address: str, ready: bool) -> bool:
+        status: Manifest = {
+            "phase": "Running" if address else "Pending",
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        }
+        if address:
+            status["podIP"] = address
+        else:
+            waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+            status["containerStatuses"] = [{"name": "zookeeper", "state": {"waiting": waiting}}]
+        if pod.get("status") == status:
+            return False
+        self.kube.put({**pod, "status": status}, manager="kubelet")
+        return True
+
+
+def _selector(found: Manifest) -> dict[str, str]:
+    labels: dict[str, str] = found["spec"]["selector"]["matchLabels"]
+    return labels
+
+
+@pytest.fixture
+def simulation() -> Simulation:
+    faults = Faults()
+    return Simulation(
+        kube=MemoryKube(faults=faults),
+        zookeeper=MemoryZooKeeper(faults=faults),
+        faults=faults,
+    )
