@@ -24,6 +24,9 @@ _LOGGING = {
     (3, 8): ("ch.qos.logback", "logback-classic", "1.2.13"),
     (3, 9): ("ch.qos.logback", "logback-classic", "1.3.15"),
 }
+# Not every release has its Prometheus provider on Maven Central. These were run for real with the
+# servers of their line, 3.8.3's also with a 3.7.0 server: the interface between them is the same.
+_METRICS = {(3, 6): "3.6.3", (3, 7): "3.8.3", (3, 8): "3.8.3", (3, 9): "3.9.4"}
 _UNWANTED = "netty-tcnative-boringssl-static,audience-annotations,slf4j-log4j12,log4j"
 
 
@@ -58,15 +61,15 @@ class JarList:
 
 
 def candidates(version: str) -> list[JarList]:
-    """The lists to try in turn: a Prometheus provider of this or an earlier patch, or none."""
+    """The lists to try in turn: the Prometheus provider of this version, one that fits, or none."""
     parts = version.split(".")
     if len(parts) != 3 or not all(part.isdigit() for part in parts):
         raise CannotStart("ErrImagePull", f"{version!r} is not a ZooKeeper version such as 3.9.5")
-    major, minor, patch = (int(part) for part in parts)
+    major, minor, _ = (int(part) for part in parts)
     if (major, minor) < (3, 6):
         raise CannotStart("ErrImagePull", f"ZooKeeper {version} is too old: 3.6 and later are had")
-    lower = range(patch, max(patch - 3, -1), -1)
-    return [*(JarList(version, f"{major}.{minor}.{p}") for p in lower), JarList(version, None)]
+    fitting = _METRICS.get((major, minor), _METRICS[3, 9])
+    return [JarList(version, metrics) for metrics in dict.fromkeys((version, fitting, None))]
 
 
 def _dependency(group: str, artifact: str, version: str) -> str:
