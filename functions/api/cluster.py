@@ -11,7 +11,15 @@ from pydantic import Field, ValidationError
 from functions.api.config import Config
 from functions.api.errors import InvalidSpec
 from functions.api.exposure import AdminServer, ClientService, DisruptionBudget, Metrics
-from functions.api.pod import DEFAULT_RESOURCES, EnvVar, ImagePullSecret, Pod, Probes, Resources
+from functions.api.pod import (
+    DEFAULT_RESOURCES,
+    Environment,
+    ImagePullSecrets,
+    JvmFlag,
+    Pod,
+    Probes,
+    Resources,
+)
 from functions.api.rules import Rule, Spec, Status, immutable
 from functions.api.status import ClusterStatus
 from functions.api.storage import Storage
@@ -20,6 +28,7 @@ from functions.api.values import (
     Bool,
     Count,
     DomainName,
+    Labels,
     PositiveCount,
     Quantity,
     StringMap,
@@ -33,16 +42,6 @@ OFFICIAL_IMAGE = "zookeeper"
 LONGEST_NAME = 52
 
 Image = Annotated[str, Field(max_length=512, pattern=r"^\S*$")]
-JvmFlag = Annotated[
-    str,
-    Field(max_length=512),
-    Rule(
-        r"self.matches('^-[^\\s\"\'\\\\\\\\$`]+$')",
-        "A JVM flag starts with a dash and has no blanks and no characters that a shell would "
-        "read, for example -XX:+UseG1GC.",
-        lambda flag: re.fullmatch(r"-[^\s\"'\\$`]+", flag) is not None,
-    ),
-]
 
 
 class Recovery(Spec):
@@ -174,11 +173,11 @@ class ClusterSpec(Spec):
     it when the image's tag does not tell. A change rolls the servers."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When nodes pull the images. Default: Kubernetes' own."""
-    image_pull_secrets: Annotated[tuple[ImagePullSecret, ...], Field(max_length=16)] = ()
+    image_pull_secrets: ImagePullSecrets = ()
     """Secrets with the credentials of image registries."""
     helper_image: Image | None = None
     """The image of the programs that run beside a server. Default: the functions' own."""
-    labels: StringMap = NONE_GIVEN
+    labels: Labels = NONE_GIVEN
     """Further labels for every object that is made for the cluster."""
     replicas: Annotated[
         PositiveCount,
@@ -206,7 +205,7 @@ class ClusterSpec(Spec):
     heap: Quantity | None = None
     """The JVM's largest heap, such as 1Gi. Default: a share of the memory limit, else of the
     request."""
-    env: Annotated[tuple[EnvVar, ...], Field(max_length=128)] = ()
+    env: Environment = ()
     """Further environment variables of the ZooKeeper container."""
     jvm_flags: Annotated[tuple[JvmFlag, ...], Field(max_length=64)] = ()
     """Further flags for the JVM, one each."""

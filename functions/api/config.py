@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from functions.api.rules import Rule, Spec, immutable
+from functions.api.rules import Rule, Spec, cel_list, immutable
 from functions.api.values import (
     NONE_GIVEN,
     AbsolutePath,
@@ -22,8 +22,8 @@ from functions.api.values import (
 # cannot change its members (docs/concepts.md).
 OWNED_KEYS = (
     "clientPort", "clientPortAddress", "dataDir", "dataLogDir", "db.autocreate",
-    "dynamicConfigFile", "electionAlg", "electionPortBindRetry", "4lw.commands.whitelist",
-    "peerType", "reconfigEnabled", "secureClientPort", "secureClientPortAddress", "skipACL",
+    "dynamicConfigFile", "electionAlg", "forceSync", "4lw.commands.whitelist", "peerType",
+    "reconfigEnabled", "secureClientPort", "secureClientPortAddress", "skipACL",
     "snapshot.trust.empty", "standaloneEnabled",
 )  # fmt: skip
 OWNED_PREFIXES = (
@@ -38,10 +38,6 @@ TYPED_KEYS = (
     "globalOutstandingLimit", "snapSizeLimitInKb", "maxCnxns", "autopurge.snapRetainCount",
     "autopurge.purgeInterval", "quorumListenOnAllIPs",
 )  # fmt: skip
-
-
-def _cel_list(words: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{word}'" for word in words) + "]"
 
 
 def _has_no_owned_key(settings: dict[str, str]) -> bool:
@@ -63,15 +59,15 @@ AdditionalConfig = Annotated[
     dict[str, Annotated[str, Field(max_length=1024)]],
     Field(max_length=64),
     Rule(
-        f"self.all(key, !(key in {_cel_list(OWNED_KEYS)}) && "
-        f"!{_cel_list(OWNED_PREFIXES)}.exists(prefix, key.startsWith(prefix)))",
+        f"self.all(key, !(key in {cel_list(OWNED_KEYS)}) && "
+        f"!{cel_list(OWNED_PREFIXES)}.exists(prefix, key.startsWith(prefix)))",
         "This sets something of zoo.cfg that keeps the data safe and is set for you: the member "
         "list, ports, directories, the admin server, metrics, who may reconfigure. Remove the "
         "key; what can be chosen has a field of its own in spec.",
         _has_no_owned_key,
     ),
     Rule(
-        f"self.all(key, !(key in {_cel_list(TYPED_KEYS)}))",
+        f"self.all(key, !(key in {cel_list(TYPED_KEYS)}))",
         "This setting has a field of its own in spec.config: set it there.",
         _has_no_typed_key,
     ),

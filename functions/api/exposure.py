@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from functions.api.rules import Spec
-from functions.api.values import NONE_GIVEN, Bool, Port, StringMap
+from functions.api.values import NONE_GIVEN, Bool, Labels, Port, StringMap
 
 
 class ClientService(Spec):
@@ -33,7 +33,7 @@ class ServiceMonitor(Spec):
 
     enabled: Bool = True
     """Whether to make one."""
-    labels: StringMap = NONE_GIVEN
+    labels: Labels = NONE_GIVEN
     """Labels by which your Prometheus selects it."""
     interval: Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h))+$", max_length=16)] = "30s"
     """How often Prometheus asks, for example 30s."""
@@ -44,7 +44,7 @@ class PrometheusRule(Spec):
 
     enabled: Bool = True
     """Whether to make them."""
-    labels: StringMap = NONE_GIVEN
+    labels: Labels = NONE_GIVEN
     """Labels by which your Prometheus selects them."""
 
 

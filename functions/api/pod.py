@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from functions.api.rules import Rule, Spec
+from functions.api.config import OWNED_KEYS, OWNED_PREFIXES
+from functions.api.rules import Rule, Spec, cel_list
 from functions.api.values import (
     NONE_GIVEN,
     Count,
+    Labels,
     PassedOn,
     PositiveCount,
     Quantity,
     StringMap,
+    list_map,
     quantity,
+    without_duplicates,
 )
 
 Amounts = Annotated[dict[str, Quantity], Field(max_length=16)]
@@ -67,11 +72,59 @@ class EnvVar(Spec):
     """A source for its value, as in any pod (configMapKeyRef, secretKeyRef, fieldRef)."""
 
 
+# These are how the functions tell a server its heap, its flags and the super user.
+OWNED_VARIABLES = (
+    "SUPER_DIGEST", "ZK_SERVER_HEAP", "SERVER_JVMFLAGS", "ZOO_LOG_DIR", "ZOO_LOG4J_PROP",
+    "ZOOCFG", "ZOOCFGDIR",
+)  # fmt: skip
+Environment = Annotated[
+    tuple[EnvVar, ...],
+    Field(max_length=128, json_schema_extra=list_map("name")),
+    AfterValidator(without_duplicates),
+    Rule(
+        f"self.all(entry, !(entry.name in {cel_list(OWNED_VARIABLES)}))",
+        "This variable is set for you. The heap has spec.heap, further JVM flags have "
+        "spec.jvmFlags, the log level has spec.logLevel.",
+        lambda entries: not any(entry.name in OWNED_VARIABLES for entry in entries),
+    ),
+]
+
+
 class ImagePullSecret(Spec):
     """A Secret with the credentials of an image registry."""
 
     name: Annotated[str, Field(min_length=1, max_length=253)]
     """The Secret's name, in the cluster's namespace."""
+
+
+ImagePullSecrets = Annotated[
+    tuple[ImagePullSecret, ...],
+    Field(max_length=16, json_schema_extra=list_map("name")),
+    AfterValidator(without_duplicates),
+]
+
+
+_OWNED_FLAGS = tuple(f"-Dzookeeper.{key}" for key in (*OWNED_KEYS, *OWNED_PREFIXES))
+
+# Printable ASCII without the blank, quotes, the backslash, the dollar sign and the backquote.
+_PLAIN_FLAG = "-[!#%&(-Z^_a-~]+"
+
+JvmFlag = Annotated[
+    str,
+    Field(max_length=512),
+    Rule(
+        f"self.matches('^{_PLAIN_FLAG}$')",
+        "A JVM flag starts with a dash and has no blanks and no characters that a shell would "
+        "read, for example -XX:+UseG1GC.",
+        lambda flag: re.fullmatch(_PLAIN_FLAG, flag) is not None,
+    ),
+    Rule(
+        f"!{cel_list(_OWNED_FLAGS)}.exists(owned, self.startsWith(owned))",
+        "This flag sets something of ZooKeeper that keeps the data safe and is set for you. "
+        "Remove it; what can be chosen has a field of its own in spec.",
+        lambda flag: not flag.startswith(_OWNED_FLAGS),
+    ),
+]
 
 
 class Toleration(Spec):
@@ -110,7 +163,7 @@ class Pod(Spec):
         ),
     )
 
-    labels: StringMap = NONE_GIVEN
+    labels: Labels = NONE_GIVEN
     """Further labels for the pods."""
     annotations: StringMap = NONE_GIVEN
     """Further annotations for the pods. A change rolls the servers."""

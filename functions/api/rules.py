@@ -6,7 +6,7 @@ A rule carries the sentence a person reads when it is broken. Rules about a chan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -61,6 +61,11 @@ class Rule:
 def immutable(cel: str, message: str) -> Rule:
     """Return a rule about a change, which only the API server can check."""
     return Rule(cel, message)
+
+
+def cel_list(words: Iterable[str]) -> str:
+    """Return a list of texts as CEL writes it."""
+    return "[" + ", ".join(f"'{word}'" for word in words) + "]"
 
 
 def with_rules(schema: JsonSchemaValue, rules: tuple[Rule, ...]) -> JsonSchemaValue:

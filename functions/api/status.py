@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from functions.api.rules import Status
-from functions.api.values import Count, Int, PositiveCount
+from functions.api.values import Count, Int, PositiveCount, list_map
 
 ATOMIC = {"x-kubernetes-map-type": "atomic"}
 Zxid = Annotated[Int, Field(json_schema_extra={"format": "int64"})]
@@ -128,10 +128,6 @@ class Condition(Status):
     """The generation of the object that was looked at."""
 
 
-def _list_map(key: str) -> dict[str, object]:
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
-
-
 class ClusterStatus(Status):
     """What is known of the cluster."""
 
@@ -141,7 +137,7 @@ class ClusterStatus(Status):
     """How many servers serve in a quorum."""
     service: str | None = None
     """The DNS name of the headless Service, the domain of the servers' names."""
-    servers: Annotated[tuple[Server, ...], Field(json_schema_extra=_list_map("name"))] = ()
+    servers: Annotated[tuple[Server, ...], Field(json_schema_extra=list_map("name"))] = ()
     """What was seen of each server."""
     observed_generation: Annotated[Int, Field(json_schema_extra={"format": "int64"})] | None = None
     """The generation of the spec that the owned objects follow."""
@@ -161,7 +157,7 @@ class ClusterStatus(Status):
     """The ensemble's member list as last committed."""
     operation: Annotated[Operation, Field(json_schema_extra=ATOMIC)] | None = None
     """The one step under way."""
-    conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=_list_map("type"))] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = ()
     """How the cluster is."""
     incident: str | None = None
     """The id of a lost majority, to be quoted in spec.recovery by whoever decides to go on."""

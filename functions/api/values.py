@@ -15,6 +15,8 @@ _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _PREFIX = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "n": -3, "u": -2, "m": -1}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+/?")
 
 
@@ -108,16 +110,50 @@ DomainName = Annotated[
         "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
         "This must be the DNS domain of the Kubernetes cluster, such as cluster.local, in lower "
         "case and without a dot at either end.",
-        lambda name: (
-            re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name)
-            is not None
-        ),
+        lambda name: _DOMAIN.fullmatch(name) is not None,
     ),
 ]
+
+
+def is_label(key: str, value: str) -> bool:
+    """Whether Kubernetes takes this label."""
+    prefix, slash, name = key.rpartition("/")
+    prefix_fits = not slash or (len(prefix) <= 253 and _DOMAIN.fullmatch(prefix) is not None)
+    return (
+        prefix_fits
+        and _LABEL.fullmatch(name) is not None
+        and (value == "" or _LABEL.fullmatch(value) is not None)
+    )
+
+
+def list_map(key: str) -> dict[str, Any]:
+    """Return what tells the API server that entries of a list are told apart by `key`."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+def without_duplicates(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Raise when two entries have one name, as the API server does for a list map."""
+    if len({entry.name for entry in entries}) < len(entries):
+        raise ValueError("Duplicate value: two entries have the same name.")
+    return entries
+
 
 # Bounded, so that the API server can price the rules over it.
 StringMap = Annotated[dict[str, str], Field(max_length=64)]
 NONE_GIVEN: dict[str, str] = {}
+
+Labels = Annotated[
+    dict[str, Annotated[str, Field(max_length=63)]],
+    Field(max_length=64),
+    Rule(
+        "self.all(key, !format.qualifiedName().validate(key).hasValue() && "
+        "!format.labelValue().validate(self[key]).hasValue())",
+        "A label's key and value are made of letters, digits, dashes, dots and underscores, at "
+        "most 63 of them, with a letter or digit at both ends; a key may have a DNS name and a "
+        "slash in front.",
+        lambda labels: all(is_label(key, value) for key, value in labels.items()),
+    ),
+]
 
 # What Kubernetes itself defines and checks is passed on as it is.
 PassedOn = Annotated[

@@ -35,6 +35,9 @@ FILE = mostly("zoo.cfg", "zoo.cfg.dynamic", alphabet="ab/. _-\n")
 TAG = st.text("v3.5679-@:a/", max_size=9)
 KEY = mostly("skipACL", "server.1", "tickTime", "jute.maxbuffer", "admin.x", alphabet="ab.= \n4_-")
 TIME = mostly("2026-01-31T12:00:00Z", "2026-01-31T12:00:00+01:00", "2026-01-31", alphabet="0-:TZ")
+FLAG = mostly("-Xmx1g", "-Dzookeeper.skipACL=yes", alphabet="-X[]{}^$ \n\"'\\`~é")
+LABELS = st.dictionaries(mostly("a.b/c", "app", alphabet="aA./-_ é"), st.text("aA-.é", max_size=3))
+VARIABLE = mostly("A", "B", "SUPER_DIGEST", alphabet="AB")
 AMOUNTS = st.dictionaries(st.sampled_from(["cpu", "memory"]), QUANTITY)
 
 CONFIG = st.fixed_dictionaries(
@@ -64,7 +67,9 @@ SPEC = st.fixed_dictionaries(
         "storage": st.fixed_dictionaries(
             {}, optional={"size": QUANTITY, "ephemeral": st.booleans(), "log": st.just({})}
         ),
-        "jvmFlags": st.lists(mostly("-Xmx1g", "-ea", alphabet="-X$ \"'\\`"), max_size=2),
+        "jvmFlags": st.lists(FLAG, max_size=2),
+        "labels": LABELS,
+        "env": st.lists(st.fixed_dictionaries({"name": VARIABLE}), max_size=3),
         "restartedAt": TIME,
         "adminServer": st.fixed_dictionaries({"enabled": st.booleans(), "port": st.just(7000)}),
     },
