@@ -99,10 +99,16 @@ def environment(state: State) -> dict[str, str]:
         # Debian keeps ip and nft out of an ordinary user's path.
         "PATH": f"{state.folder / 'bin'}:{path}:/usr/sbin:/sbin",
         "KUBECONFIG": str(state.kubeconfig_of("admin")),
-        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
         "ZOOKEEPER_FUNCTIONS_EGRESS": f"http://{addresses.GATEWAY}:{addresses.EGRESS_PORT}",
     }
+
+
+def python_path() -> str:
+    """This checkout first, then whatever the caller's own search path has."""
+    inherited = os.environ.get("PYTHONPATH")
+    return f"{CHECKOUT}{os.pathsep}{inherited}" if inherited else str(CHECKOUT)
 
 
 def absent_parts() -> list[str]:

@@ -17,7 +17,7 @@ from local.control_plane import binaries
 from local.platform import requirements
 from local.platform.health import Health, health
 from local.platform.outside import listen
-from local.platform.parts import CHECKOUT
+from local.platform.parts import CHECKOUT, python_path
 from local.platform.preparation import prepare
 from local.platform.state import Record, State
 from local.platform.stop import remove_leftovers
@@ -26,6 +26,7 @@ PREFERRED_API_PORT = 16443
 PREFERRED_INGRESS_PORT = 18480
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
+HOPELESS_RESTARTS = 5
 
 Say = Callable[[str], None]
 
@@ -109,7 +110,7 @@ def _start_outside(
         return subprocess.Popen(
             command,
             cwd=CHECKOUT,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PATH": path},
+            env={**os.environ, "PYTHONPATH": python_path(), "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -135,12 +136,15 @@ def _wait_until_usable(
                 said.add(step)
         if record is not None and seen.is_usable:
             return record
+        if any(part["restarts"] >= HOPELESS_RESTARTS for part in state.parts().values()):
+            break
         time.sleep(POLL_SECONDS)
-    raise CannotStart(_what_is_missing(state, seen))
+    waited = time.monotonic() - started
+    raise CannotStart(_what_is_missing(state, seen, waited))
 
 
-def _what_is_missing(state: State, seen: Health) -> str:
-    lines = [f"the platform is not usable after {READY_SECONDS:.0f} s: {seen.waiting_for}."]
+def _what_is_missing(state: State, seen: Health, waited: float) -> str:
+    lines = [f"the platform is not usable after {waited:.0f} s, it waits for {seen.waiting_for}."]
     for name, part in state.parts().items():
         if part["restarts"]:
             lines += [f"--- the end of {state.log_of(name)}:", tail(state.log_of(name))]
