@@ -50,6 +50,9 @@ class ZooKeeperServers:
         """Change the member list by compare-and-set on its version, as the super user."""
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
+        if not self.stats(host, port).mode:
+            # Opening a session with it would only take longer to fail.
+            raise Unavailable(f"{host}:{port} is not currently serving requests.")
         with _translated(f"{host}:{port}"), self._session(host, port, password) as session:
             answer = session.reconfig_async(joining or None, leaving or None, None, from_config)
             data, _ = answer.get(timeout=self._change)
@@ -99,8 +102,8 @@ def _translated(where: str) -> Iterator[None]:
         raise Refused(f"{where} does not accept the super user's password.") from error
     except (exceptions.ReconfigDisabledError, exceptions.UnimplementedError) as error:
         raise Refused(f"{where} cannot change its member list: set reconfigEnabled.") from error
-    except exceptions.BadArgumentsError as error:
-        raise Refused(f"{where} refuses the new member list: {error}") from error
+    except (exceptions.BadArgumentsError, exceptions.MarshallingError) as error:
+        raise Refused(f"{where} refuses the new member list as malformed.") from error
     except exceptions.NewConfigNoQuorumError as error:
         raise Unavailable(f"{where}: no quorum of the new members is connected yet.") from error
     except exceptions.ReconfigInProcessError as error:

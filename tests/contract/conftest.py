@@ -6,238 +6,26 @@ Nothing is skipped where they are missing: a contract that was not checked is no
 from __future__ import annotations
 
 import itertools
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 import pytest
-import urllib3
-import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-KUBERNETES = "v1.36.3"
-START_SECONDS = 60.0
-STOP_SECONDS = 10.0
-REPOSITORY = Path(__file__).parents[2]
+from functions.adapters.kubernetes import connect
+from functions.adapters.memory import MemoryKube
+from tests.contract.api_server import ApiServer, started
+from tests.contract.ensemble import RealEnsemble, fresh_hosts, line
+from tests.contract.processes import free_ports, running, until
+from tests.contract.sides import Real, Side, Twin
 
-Found = TypeVar("Found")
-
-
-def cache_folder() -> Path:
-    """Return where the laptop platform keeps what it built."""
-    if given := os.environ.get("ZOOKEEPER_FUNCTIONS_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "zookeeper-functions"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 nobody listens on, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def until(look: Callable[[], Found | None], what: str, seconds: float = START_SECONDS) -> Found:
-    """Return the first truth that `look` finds; fails when there is none within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)
-    return found
-
-
-@contextmanager
-def running(
-    command: list[str], log: Path, cwd: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server; it also ends when this process is killed."""
-    with log.open("ab") as out:
-        server = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command], stdout=out, stderr=out, cwd=cwd
-        )
-    try:
-        yield server
-    finally:
-        server.terminate()
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServer:
-    """A real API server of its own: `token` is an administrator's, `stranger` may do nothing."""
-
-    url: str
-    token: str
-    stranger: str
-    ca: Path
-    state: Path
-    kubeconfig: Path
-    log: Path
-
-    def call(self, method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
-        """Send one plain request as the administrator; fails on any refusal."""
-        status, answer = self.ask(method, path, body, **query)
-        assert status < 300, f"{method} {path}: {answer}"
-        return answer
-
-    def ask(
-        self, method: str, path: str, body: Any = None, **query: str
-    ) -> tuple[int, dict[str, Any]]:
-        """Send one plain request as the administrator; returns the status and the answer."""
-        with urllib3.PoolManager(ca_certs=str(self.ca)) as pool:
-            answer = pool.request(
-                method,
-                f"{self.url}{path}?{urlencode(query)}",
-                json=body,
-                headers={"Authorization": f"Bearer {self.token}"},
-                timeout=10,
-                retries=False,
-            )
-            return answer.status, answer.json()
-
-
-def control_plane(name: str) -> str:
-    """Return the path of a control-plane program."""
-    folders = [cache_folder() / "control-plane" / KUBERNETES]
-    if given := os.environ.get("KUBEBUILDER_ASSETS"):
-        folders.insert(0, Path(given))
-    for folder in folders:
-        if (folder / name).is_file():
-            return str(folder / name)
-    pytest.fail(f"{name} {KUBERNETES} is not in {' or '.join(map(str, folders))}: run `make setup`")
+__all__ = ["ApiServer", "free_ports", "running", "until"]
 
 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """A real etcd and kube-apiserver with our CRDs, empty otherwise, for the whole session."""
-    state = tmp_path_factory.mktemp("control-plane")
-    etcd_port, peer_port, api_port = free_ports(3)
-    server = ApiServer(
-        url=f"https://127.0.0.1:{api_port}",
-        token="administrator-token",
-        stranger="stranger-token",
-        ca=state / "certificates" / "apiserver.crt",
-        state=state,
-        kubeconfig=state / "kubeconfig",
-        log=state / "kube-apiserver.log",
-    )
-    _write_access(server)
-    # The API server stops first: without its etcd it would linger.
-    with (
-        running(_etcd(state, etcd_port, peer_port), state / "etcd.log"),
-        running(_kube_apiserver(state, etcd_port, api_port), server.log) as process,
-    ):
-        until(lambda: _is_ready(server, process), f"the API server is ready (see {server.log})")
-        _install_crds(server)
+    """A real API server with our CRDs, for the whole session."""
+    with started(tmp_path_factory.mktemp("control-plane")) as server:
         yield server
-
-
-def _etcd(state: Path, port: int, peer_port: int) -> list[str]:
-    client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
-    return [
-        control_plane("etcd"),
-        f"--data-dir={state / 'etcd'}",
-        f"--listen-client-urls={client}",
-        f"--advertise-client-urls={client}",
-        f"--listen-peer-urls={peer}",
-        f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=default={peer}",
-        "--unsafe-no-fsync",
-        "--log-level=warn",
-    ]
-
-
-def _kube_apiserver(state: Path, etcd_port: int, port: int) -> list[str]:
-    return [
-        control_plane("kube-apiserver"),
-        f"--etcd-servers=http://127.0.0.1:{etcd_port}",
-        f"--secure-port={port}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        f"--cert-dir={state / 'certificates'}",
-        "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={state / 'service-account.pub'}",
-        f"--service-account-signing-key-file={state / 'service-account.key'}",
-        f"--token-auth-file={state / 'tokens.csv'}",
-        "--authorization-mode=RBAC",
-        "--service-cluster-ip-range=10.96.0.0/16",
-        # There is no controller manager here that would make the accounts this looks for.
-        "--disable-admission-plugins=ServiceAccount",
-    ]
-
-
-def _write_access(server: ApiServer) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    (server.state / "service-account.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    (server.state / "service-account.pub").write_bytes(
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    (server.state / "tokens.csv").write_text(
-        f'{server.token},admin,admin,"system:masters"\n{server.stranger},stranger,stranger\n'
-    )
-    server.kubeconfig.write_text(yaml.safe_dump(kubeconfig(server, {"token": server.token})))
-
-
-def kubeconfig(server: ApiServer, user: dict[str, Any]) -> dict[str, Any]:
-    """Return a kubeconfig for `server` with one user."""
-    cluster = {"server": server.url, "certificate-authority": str(server.ca)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "here", "cluster": cluster}],
-        "users": [{"name": "me", "user": user}],
-        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-        "current-context": "here",
-    }
-
-
-def _is_ready(server: ApiServer, process: subprocess.Popen[bytes]) -> bool:
-    if process.poll() is not None:
-        pytest.fail(f"kube-apiserver ended: {server.log.read_text()[-2000:]}")
-    try:
-        return server.ca.exists() and server.ask("GET", "/api/v1/namespaces/default")[0] == 200
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        return False
-
-
-def _install_crds(server: ApiServer) -> None:
-    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    for path in sorted((REPOSITORY / "crds").glob("*.yaml")):
-        for crd in yaml.safe_load_all(path.read_text()):
-            if crd.get("kind") != "CustomResourceDefinition":
-                continue
-            name = server.call("POST", crds, crd)["metadata"]["name"]
-            until(partial(_is_established, server, f"{crds}/{name}"), f"{name} is served")
-
-
-def _is_established(server: ApiServer, path: str) -> bool:
-    conditions = server.call("GET", path).get("status", {}).get("conditions") or []
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 @pytest.fixture(scope="session")
@@ -251,3 +39,27 @@ def namespace(api_server: ApiServer, _namespaces: Iterator[int]) -> str:
     name = f"contract-{next(_namespaces)}"
     api_server.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     return name
+
+
+@pytest.fixture
+def ensemble_of(tmp_path: Path) -> Iterator[Callable[..., RealEnsemble]]:
+    """Makes ensembles of real ZooKeeper servers, not started yet; all end with the test."""
+    made: list[RealEnsemble] = []
+
+    def make(servers: int, *, reconfig: bool = True) -> RealEnsemble:
+        lines = [line(id, host) for id, host in enumerate(fresh_hosts(servers), start=1)]
+        made.append(RealEnsemble(tmp_path / str(len(made)), lines, reconfig=reconfig))
+        return made[-1]
+
+    yield make
+    for ensemble in made:
+        ensemble.stop(*list(ensemble.running))
+
+
+@pytest.fixture(params=["twin", "real"])
+def side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Side:
+    if request.param == "twin":
+        return Twin(MemoryKube())
+    api_server = request.getfixturevalue("api_server")
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
+    return Real(connect(), request.getfixturevalue("namespace"), api_server)

@@ -1,0 +1,89 @@
+"""Real ZooKeeper servers on loopback addresses, for the contract tests."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.node.pull import fetch
+from tests.contract.processes import running
+
+VERSION = "3.9.5"
+PORT = 2181
+
+_networks: Iterator[int] = itertools.count(1)
+
+
+@dataclass(slots=True)
+class RealEnsemble:
+    """Servers of one member list, each on its own loopback address and the standard ports."""
+
+    folder: Path
+    lines: list[str]
+    password: str = "secret"
+    reconfig: bool = True
+    jars: Path = field(default_factory=lambda: asyncio.run(fetch(VERSION)) / "lib")
+    running: dict[int, ExitStack] = field(default_factory=dict)
+
+    def start(self, *ids: int, extra: str = "") -> None:
+        """Start servers; `extra` are lines a joiner adds to the list it starts from."""
+        for id in ids:
+            home = self.folder / str(id)
+            if not home.exists():
+                self._prepare(id, home, extra)
+            stack = ExitStack()
+            stack.enter_context(running(self._command(home), home / "log", cwd=home))
+            self.running[id] = stack
+
+    def stop(self, *ids: int) -> None:
+        """Stop servers; their data stays."""
+        for id in ids:
+            self.running.pop(id).close()
+
+    def _prepare(self, id: int, home: Path, extra: str) -> None:
+        (home / "data").mkdir(parents=True)
+        (home / "data" / "myid").write_text(f"{id}\n")
+        (home / "members").write_text("\n".join([*self.lines, *([extra] if extra else [])]) + "\n")
+        settings = {
+            "tickTime": 500,
+            "initLimit": 20,
+            "syncLimit": 10,
+            "dataDir": home / "data",
+            "dynamicConfigFile": home / "members",
+            "standaloneEnabled": "false",
+            "reconfigEnabled": str(self.reconfig).lower(),
+            "4lw.commands.whitelist": "srvr,conf",
+            "admin.enableServer": "false",
+        }
+        (home / "zoo.cfg").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+
+    def _command(self, home: Path) -> list[str]:
+        digest = hashlib.sha1(f"super:{self.password}".encode()).digest()
+        authority = "zookeeper.DigestAuthenticationProvider.superDigest"
+        return [
+            "java",
+            *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+            f"-D{authority}=super:{base64.b64encode(digest).decode()}",
+            "-Dzookeeper.forceSync=no",
+            *("-cp", f"{self.jars}/*"),
+            "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+            str(home / "zoo.cfg"),
+        ]
+
+
+def fresh_hosts(count: int) -> list[str]:
+    """Return loopback addresses that no other test of this machine uses at the same time."""
+    network = next(_networks)
+    return [f"127.{64 + os.getpid() % 128}.{network}.{id}" for id in range(1, count + 1)]
+
+
+def line(id: int, host: str) -> str:
+    """Return the member list's line of a server on `host`."""
+    return f"server.{id}={host}:2888:3888:participant;{host}:{PORT}"
