@@ -53,13 +53,13 @@ class Platform:
         """Append /NAMESPACE/BROKER."""
         return f"http://127.0.0.1:{self.record.ingress_port}"
 
-    def kubectl(self, *words: str, input: str | None = None, check: bool = True) -> Completed:  # noqa: A002
+    def kubectl(self, *words: str, input: str | None = None, check: bool = True) -> Completed:
         """Run kubectl on the host as admin; `check` raises with what kubectl said."""
         program = str(State(self.state).folder / "bin" / "kubectl")
         variables = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
         return _run([program, *words], variables, input, check=check)
 
-    def run(self, *command: str, input: str | None = None, check: bool = True) -> Completed:  # noqa: A002
+    def run(self, *command: str, input: str | None = None, check: bool = True) -> Completed:
         """Run a command inside the platform's network."""
         inside = command_inside(State(self.state), command)
         return _run(inside, environment(State(self.state)), input, check=check)

@@ -1,0 +1,134 @@
+"""How a platform starts, mends itself and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.platform.handle import Platform, eventually
+from local.platform.state import State
+
+pytestmark = pytest.mark.system
+
+# Enough to be a platform; the other parts would only take time.
+SMALL = "--without=node,eventing,serving,kube-proxy,provisioner"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Platform]:
+    """A platform of this test's own, for tests that end or damage it."""
+    own = Platform(tmp_path / "state")
+    own.local("up", SMALL)
+    yield own
+    own.local("down")
+
+
+def test_up_again_says_what_is_there(platform: Platform) -> None:
+    before = platform.record
+    again = platform.local("up")
+    assert "already running" in again.stdout
+    assert str(before.api_port) in again.stdout
+    assert platform.record == before
+
+
+def test_status_names_every_part_and_node(platform: Platform) -> None:
+    said = platform.local("status").stdout
+    for part in ("etcd", "kube-apiserver", "kube-proxy", "dns", "node", "node-a, node-b, node-c"):
+        assert part in said
+
+
+def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = Platform(tmp_path / "state").local("up", f"--api-port={port}", check=False)
+    assert refused.returncode == 1
+    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in refused.stderr
+    assert "--api-port" in refused.stderr
+
+
+def test_run_passes_input_output_and_the_exit_code(platform: Platform) -> None:
+    done = platform.local("run", "--", "sh", "-c", "cat; pwd; exit 7", check=False)
+    assert done.returncode == 7
+    assert done.stdout == f"{Path.cwd()}\n"
+    assert platform.run("cat", input="typed").stdout == "typed"
+
+
+def test_run_without_a_platform_says_how_to_start_one(tmp_path: Path) -> None:
+    refused = Platform(tmp_path).local("run", "--", "true", check=False)
+    assert refused.returncode == 1
+    assert "python -m local up" in refused.stderr
+
+
+def test_the_hosts_network_is_not_touched(platform: Platform) -> None:
+    assert ": cni0:" in platform.run("ip", "-o", "link").stdout
+    assert not Path("/sys/class/net/cni0").exists()
+
+
+def test_a_killed_part_is_started_again(small: Platform) -> None:
+    before = _part(small, "dns")
+    small.run("kill", "-KILL", str(before["pid"]))
+    eventually(lambda: _part(small, "dns")["restarts"] == 1, what="a restart of dns")
+    eventually(lambda: _part(small, "dns")["state"] == "running", what="dns to answer again")
+    assert "dns ended with -9" in (small.state / "logs" / "platform.log").read_text()
+    assert small.run("getent", "hosts", "kubernetes.default").stdout.startswith("10.96.0.1 ")
+
+
+def test_a_killed_api_server_comes_back_with_its_data(small: Platform) -> None:
+    small.kubectl("create", "configmap", "kept")
+    small.run("kill", "-KILL", str(_part(small, "kube-apiserver")["pid"]))
+    eventually(lambda: _part(small, "kube-apiserver")["restarts"] == 1, what="its restart")
+    eventually(
+        lambda: small.kubectl("get", "configmap", "kept", check=False).returncode == 0,
+        what="the configmap from before",
+    )
+
+
+def test_down_leaves_nothing_behind_and_may_be_repeated(small: Platform) -> None:
+    record = small.record
+    assert _processes_of(small)
+    small.local("down")
+    assert not record.init.is_alive
+    assert not small.state.exists()
+    eventually(lambda: not _processes_of(small), seconds=2, what="every process to be gone")
+    assert "nothing is running" in small.local("down").stdout
+
+
+def test_a_crashed_platform_is_cleaned_up_by_up_and_by_down(small: Platform) -> None:
+    crashed = small.record
+    os.kill(crashed.init.pid, signal.SIGKILL)
+    eventually(lambda: not _processes_of(small), seconds=5, what="the kernel to end it all")
+    assert small.local("status", check=False).returncode == 1
+    small.kubectl("version", "--client")
+    small.local("up", SMALL)
+    assert small.record != crashed
+    assert small.kubectl("get", "configmap", "kept", check=False).returncode == 1
+
+    os.kill(small.record.outside.pid, signal.SIGKILL)
+    eventually(lambda: not _processes_of(small), seconds=10, what="the inside to end by itself")
+    small.local("down")
+    assert not small.state.exists()
+
+
+def _part(platform: Platform, name: str) -> dict[str, object]:
+    part: dict[str, object] = State(platform.state).parts()[name]
+    return part
+
+
+def _processes_of(platform: Platform) -> list[str]:
+    """Return the command lines on this machine that name the platform's state folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(platform.state) in command:
+            found.append(command)
+    return found
