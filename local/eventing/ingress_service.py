@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from local.kube import KubeClient
@@ -14,7 +15,11 @@ HOST = f"{NAME}.{NAMESPACE}.svc.cluster.local"
 
 async def install(client: KubeClient, host: str, port: int) -> None:
     """Apply the namespace, the Service without selector and its endpoints."""
-    for path, item in _objects(host, port):
+    objects = _objects(host, port)
+    if ipaddress.ip_address(host).is_loopback:
+        # Endpoints may not be loopback addresses: then only this process knows the name.
+        objects = objects[:1]
+    for path, item in objects:
         await client.apply(path, item, manager=MANAGER)
 
 

@@ -1,0 +1,131 @@
+"""What the eventing contract tests need: the eventing part as a process, and a recorder."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+REPOSITORY = Path(__file__).parents[2]
+# What a name answers, as in the recorded run: status, headers, body, and how long it takes.
+ANSWERS: Mapping[str, tuple[int, Mapping[str, str], bytes, float]] = {
+    "/body": (200, {"Content-Type": "text/plain"}, b"OK", 0),
+    "/json": (200, {"Content-Type": "application/json"}, b"{}", 0),
+    "/empty": (200, {}, b"", 0),
+    "/fail400": (400, {}, b"bad", 0),
+    "/fail409": (409, {}, b"", 0),
+    "/fail500": (500, {}, b"boom", 0),
+    "/fail503": (503, {}, b"", 0),
+    "/slow": (204, {}, b"", 1.0),
+    "/reply": (
+        200,
+        {
+            "Content-Type": "application/json",
+            "ce-specversion": "1.0",
+            "ce-id": "r1",
+            "ce-source": "/rec",
+            "ce-type": "rec.reply",
+            "ce-name": "x",
+        },
+        b"{}",
+        0,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request a subscriber received, `t` in seconds."""
+
+    t: float
+    path: str
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def name(self) -> str:
+        return self.headers.get("ce-name", "")
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A subscriber under every path, which notes what it gets."""
+
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+    answers: dict[str, tuple[int, Mapping[str, str], bytes, float]] = field(
+        default_factory=lambda: dict(ANSWERS)
+    )
+
+    def to(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+
+@contextmanager
+def recorder() -> Iterator[Recorder]:
+    """Serve a recorder on a free port of loopback."""
+    found = Recorder()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            found.requests.append(Request(time.monotonic(), self.path, headers, body.decode()))
+            status, answered, content, seconds = found.answers.get(self.path, (204, {}, b"", 0))
+            time.sleep(seconds)
+            self.send_response(status)
+            for name, value in answered.items():
+                self.send_header(name, value)
+            if status != 204:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing: pytest shows what matters."""
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (BrokenPipeError, ConnectionResetError):
+                return  # the sender gave up waiting, as it should
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    """Return the lines of one recording."""
+    return [json.loads(line) for line in (RECORDINGS / name).read_text().splitlines()]
+
+
+def eventing_command(kubeconfig: Path, state: Path, ports: list[int]) -> list[str]:
+    """Return the command of an eventing part on loopback: ingress, faults and webhook ports."""
+    ingress, faults, webhook = ports
+    return [
+        *(sys.executable, "-m", "local.eventing"),
+        f"--kubeconfig={kubeconfig}",
+        f"--state={state}",
+        "--host=127.0.0.1",
+        f"--ingress-port={ingress}",
+        f"--faults-port={faults}",
+        f"--webhook-port={webhook}",
+    ]
