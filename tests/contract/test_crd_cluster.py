@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLUSTERS = f"/apis/{CLUSTER.api_version}/namespaces/{{}}/{CLUSTER.plural}"
+SERVED_SECONDS = 30.0
 APPLY = "application/apply-patch+yaml"
 
 
@@ -85,11 +87,10 @@ def api(api_server: Any) -> Api:
 
 
 def wait_until_served(talk: Api) -> None:
-    for _ in range(200):
-        status, _ = talk.create(cluster({}))
-        if status == 201:
-            return
-    pytest.fail("The API server does not serve the CRD after 200 tries.")
+    """Wait for a CRD that was only just stored."""
+    deadline = time.monotonic() + SERVED_SECONDS
+    while talk.create(cluster({}))[0] != 201:
+        assert time.monotonic() < deadline, "the API server does not serve the CRD"
 
 
 def cluster(spec: Mapping[str, Any], name: str = "zk") -> Manifest:
