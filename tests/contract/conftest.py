@@ -15,10 +15,7 @@ from functions.adapters.kubernetes import connect
 from functions.adapters.memory import MemoryKube
 from tests.contract.api_server import ApiServer, started
 from tests.contract.ensemble import RealEnsemble, fresh_hosts, line
-from tests.contract.processes import free_ports, running, until
 from tests.contract.sides import Real, Side, Twin
-
-__all__ = ["ApiServer", "free_ports", "running", "until"]
 
 
 @pytest.fixture(scope="session")

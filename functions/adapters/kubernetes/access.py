@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import urllib3
@@ -61,9 +62,10 @@ def _configuration() -> Any:
     from kubernetes.client.configuration import Configuration
 
     found = Configuration()
-    # The package has no types for these two.
+    path = os.environ.get("KUBECONFIG")
+    # The package looks at KUBECONFIG only once, when it is imported; and it has no types.
     load: Any = (
-        config.load_kube_config if os.environ.get("KUBECONFIG") else config.load_incluster_config
+        partial(config.load_kube_config, config_file=path) if path else config.load_incluster_config
     )
     try:
         load(client_configuration=found)
