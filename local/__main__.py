@@ -12,7 +12,7 @@ from pathlib import Path
 from local.control_plane import binaries
 from local.platform import inside, start, stop
 from local.platform.health import ready_nodes
-from local.platform.parts import CHECKOUT, absent_parts
+from local.platform.parts import CHECKOUT
 from local.platform.state import State
 
 
@@ -34,7 +34,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up(state: State, options: argparse.Namespace) -> int:
     without = frozenset(name for name in options.without.split(",") if name)
-    without |= set(absent_parts())
     wishes = start.Wishes(options.api_port, options.ingress_port, without)
     started = time.monotonic()
     record = start.up(state, wishes, _say)

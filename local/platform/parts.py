@@ -14,6 +14,8 @@ from local.platform.state import State
 
 CHECKOUT = Path(__file__).parents[2]
 NODES = 3
+EGRESS_VARIABLE = "ZOOKEEPER_FUNCTIONS_EGRESS"
+UPSTREAM_VARIABLE = "ZOOKEEPER_FUNCTIONS_UPSTREAM_PROXY"
 CONTROL_PLANE = ("etcd", "kube-apiserver")
 
 # The proxy has done its work when DNS is reached through its Service's address.
@@ -90,9 +92,7 @@ def _module(state: State, module: str, user: str) -> list[str]:
 
 def environment(state: State) -> dict[str, str]:
     """The environment of every part and of `run`: the caller's, pointed at this platform."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")
-    }
+    inherited = {name: value for name, value in os.environ.items() if not _is_of_the_host(name)}
     path = os.environ.get("PATH", "/usr/bin:/bin")
     return {
         **inherited,
@@ -101,22 +101,23 @@ def environment(state: State) -> dict[str, str]:
         "KUBECONFIG": str(state.kubeconfig_of("admin")),
         "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
-        "ZOOKEEPER_FUNCTIONS_EGRESS": f"http://{addresses.GATEWAY}:{addresses.EGRESS_PORT}",
+        EGRESS_VARIABLE: f"http://{addresses.GATEWAY}:{addresses.EGRESS_PORT}",
+        UPSTREAM_VARIABLE: upstream_proxy(os.environ),
     }
+
+
+def _is_of_the_host(name: str) -> bool:
+    """Another cluster's addresses and the host's proxy cannot be reached from inside."""
+    return name.startswith("KUBERNETES_") or name.lower().endswith("_proxy")
+
+
+def upstream_proxy(variables: Mapping[str, str]) -> str:
+    """Return the proxy that the host's environment names; empty when it names none."""
+    names = (UPSTREAM_VARIABLE, "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+    return next((variables[name] for name in names if variables.get(name)), "")
 
 
 def python_path() -> str:
     """This checkout first, then whatever the caller's own search path has."""
     inherited = os.environ.get("PYTHONPATH")
     return f"{CHECKOUT}{os.pathsep}{inherited}" if inherited else str(CHECKOUT)
-
-
-def absent_parts() -> list[str]:
-    """Return the parts that this checkout does not have."""
-    names = ("dns", "node", "provisioner", "eventing", "serving")
-    return [name for name in names if not _has_module(name)]
-
-
-def _has_module(name: str) -> bool:
-    folder = CHECKOUT / "local"
-    return (folder / f"{name}.py").exists() or (folder / name / "__main__.py").exists()

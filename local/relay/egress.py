@@ -1,7 +1,8 @@
 """A plain HTTP proxy to the world outside, for image pulls and object stores.
 
-The platform's network has no other way out. Connections are made by the process outside, through
-the proxy of the host's own environment when it names one.
+The platform's network has no other way out. The host's own loopback is reached by it as well, so
+that a store started on the laptop can be used from a pod. Connections are made by the process
+outside, through the proxy of the host's own environment when it names one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import asyncio
 import base64
 import logging
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from local.platform.parts import UPSTREAM_VARIABLE
 from local.relay.host import Host, HostRefused
 from local.relay.streams import Streams, carry
 
@@ -48,7 +49,7 @@ class NotAProxyRequest(Exception):
 
 async def serve_egress(host: Host, address: str, port: int) -> None:
     """Serve for ever."""
-    upstream = upstream_of(os.environ)
+    upstream = upstream_of(os.environ.get(UPSTREAM_VARIABLE, ""))
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -60,11 +61,9 @@ async def serve_egress(host: Host, address: str, port: int) -> None:
     await server.serve_forever()
 
 
-def upstream_of(environment: Mapping[str, str]) -> Upstream | None:
-    """Return the host's own proxy, if its environment names one."""
-    names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
-    url = next((environment[name] for name in names if environment.get(name)), None)
-    if url is None:
+def upstream_of(url: str) -> Upstream | None:
+    """Read the address of the host's own proxy; None when it has none."""
+    if not url:
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
     credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
