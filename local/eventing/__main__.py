@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 from aiohttp import web
 
 from local import knative_crds
-from local.eventing import ingress_service, settings
+from local.eventing import certificates, ingress_service, settings, webhook
 from local.eventing.control import Control
 from local.eventing.dispatch import Dispatcher
 from local.eventing.faults import Faults
@@ -37,12 +38,20 @@ async def serve(chosen: Settings) -> None:
             stack.push_async_callback(ingress.close)
             await _listen(stack, ingress.app(), chosen.host, chosen.ingress_port)
             await _listen(stack, faults.app(), chosen.host, chosen.faults_port)
-            log.info("ingress on http://%s:%d", chosen.host, chosen.ingress_port)
-            await knative_crds.install(client, "eventing")
-            await _until_done(
-                lambda: ingress_service.install(client, chosen.host, chosen.ingress_port)
+            certificate = certificates.self_signed(chosen.host)
+            await _listen(
+                stack, webhook.app(), chosen.host, chosen.webhook_port, certificate.context
             )
+            log.info("ingress on http://%s:%d", chosen.host, chosen.ingress_port)
+            await _set_up(client, chosen, certificate.authority)
             await Control(client, sender, ingress, f"http://{ingress_service.HOST}").run()
+
+
+async def _set_up(client: KubeClient, chosen: Settings, authority: bytes) -> None:
+    await knative_crds.install(client, "eventing")
+    webhooks = f"https://{chosen.host}:{chosen.webhook_port}"
+    await _until_done(lambda: webhook.install(client, webhooks, authority))
+    await _until_done(lambda: ingress_service.install(client, chosen.host, chosen.ingress_port))
 
 
 async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
@@ -56,12 +65,16 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, app: web.Application, host: str, port: int
+    stack: contextlib.AsyncExitStack,
+    app: web.Application,
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None = None,
 ) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, host, port, ssl_context=context).start()
 
 
 async def _main(chosen: Settings) -> None:

@@ -107,7 +107,8 @@ def parse(text: str, zone: str = "") -> Schedule:
     if text.startswith(("TZ=", "CRON_TZ=")):
         prefix, _, text = text.partition(" ")
         zone = prefix.partition("=")[2]
-    return Schedule(_fields(text.strip()), _zone(zone))
+    known = _zone(zone)
+    return Schedule(_fields(text.strip()), known)
 
 
 def _zone(name: str) -> ZoneInfo:
