@@ -131,7 +131,7 @@ def _prepare(cluster: ZooKeeperCluster, functions_image: str) -> Manifest:
 
 
 def _field(name: str, path: str) -> Manifest:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
 
 def _log_dir(cluster: ZooKeeperCluster) -> str:

@@ -46,8 +46,10 @@ def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     """Return the next safe steps towards the wanted number of servers."""
     if cluster.status.bootstrap is None:
         return _open_record(cluster, seen, now)
-    if waits := _reason_to_wait(cluster, seen):
-        return _status(cluster, cluster.status.bootstrap, waits, now)
+    if cluster.spec.paused:
+        told = "spec.paused: the number of servers is left alone."
+        paused = Wanted(SCALED, "False", "Paused", told)
+        return _status(cluster, cluster.status.bootstrap, paused, now)
     return _with_record(cluster, cluster.status.bootstrap, seen, now)
 
 
@@ -80,21 +82,6 @@ def _servers_there(cluster: ZooKeeperCluster, seen: Seen) -> int:
 
 def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
     return ordinal_of(cluster, claim.partition("-")[2])
-
-
-def _reason_to_wait(cluster: ZooKeeperCluster, seen: Seen) -> Wanted | None:
-    found = seen.stateful_set
-    if cluster.spec.paused:
-        return Wanted(
-            SCALED, "False", "Paused", "spec.paused: the number of servers is left alone."
-        )
-    if found is None or found.is_deleting:
-        return Wanted(SCALED, "False", "NoStatefulSet", "The StatefulSet is not there yet.")
-    if found.controller_uid != cluster.metadata.uid or not found.is_built:
-        return Wanted(
-            SCALED, "False", "StatefulSetNotOurs", "The StatefulSet is not this cluster's yet."
-        )
-    return None
 
 
 def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
@@ -156,7 +143,7 @@ def _has_quorum(record: Bootstrap, seen: Seen) -> bool:
 def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
     """Let as many pods run as the record has servers."""
     found = seen.stateful_set
-    if found is None or found.replicas == len(record.members):
+    if found is None or not _is_ours(cluster, found) or found.replicas == len(record.members):
         return ()
     manifest: Manifest = {
         "apiVersion": STATEFUL_SET.api_version,
@@ -170,6 +157,11 @@ def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
         "spec": {"replicas": len(record.members)},
     }
     return (ApplyObject(manifest, MANAGER),)
+
+
+def _is_ours(cluster: ZooKeeperCluster, found: SeenStatefulSet) -> bool:
+    is_controlled = found.controller_uid == cluster.metadata.uid
+    return is_controlled and found.is_built and not found.is_deleting
 
 
 def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:

@@ -43,8 +43,8 @@ def _key(entries: list[Any]) -> str | None:
 
 
 def _is_empty(wanted: Any, seen: Any) -> bool:
-    """Whether a field wanted empty is not stored at all: the API server drops empty values."""
-    return seen is None and wanted in ("", {}, [], None)
+    """Whether a field wanted empty is not stored: the API server drops empty values, zero too."""
+    return seen is None and not wanted
 
 
 def _same_quantity(wanted: Any, seen: Any) -> bool:

@@ -18,3 +18,21 @@ def voters(cluster: ZooKeeperCluster) -> frozenset[int]:
 def quorum(count: int) -> int:
     """Return how many of `count` voters make a majority: floor(n / 2) + 1."""
     return count // 2 + 1
+
+
+def may_start(cluster: ZooKeeperCluster) -> bool:
+    """Whether servers may run: the record is made, and every volume of a new ensemble is on it.
+
+    Volumes of ephemeral storage come with their pods, so they are recorded afterwards.
+    """
+    record = cluster.status.bootstrap
+    if record is None:
+        return False
+    is_recorded = cluster.spec.storage.ephemeral or bool(record.volumes)
+    return record.state != "open" or is_recorded
+
+
+def server_count(cluster: ZooKeeperCluster) -> int:
+    """Return how many servers the record has: all that were ever made, and none more."""
+    record = cluster.status.bootstrap
+    return len(cluster.status.members or (record.members if record is not None else ()))

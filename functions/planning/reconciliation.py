@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import CLUSTER, STATEFUL_SET, Ref
+from functions.api.kinds import CLUSTER, SECRET, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
 from functions.manifests.fingerprint import fingerprint
-from functions.manifests.owned import owned_objects
+from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.drift import is_as_wanted
+from functions.planning.membership import may_start, server_count
 from functions.planning.seen import controller_uid
 from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
-from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
+from functions.planning.steps import Announce, ApplyObject, CreateObject, LookAgain, Plan
 
 MANAGER = "reconcile-cluster"
 # Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
@@ -30,7 +31,7 @@ MANAGER = "reconcile-cluster"
 REPLICAS_MANAGER = "scale"
 RECONCILED = "Reconciled"
 # What a person asked for is no warning.
-QUIET = ("Paused", "Deleting")
+QUIET = ("Paused", "Deleting", "Creating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,20 @@ def plan_reconcile(
     if cluster.spec.paused:
         told = "spec.paused: the owned objects are left as they are."
         return report(cluster, Wanted(RECONCILED, "False", "Paused", told), now)
-    steps = (*_finalizer(cluster), *_objects(cluster, seen, surroundings))
-    if steps:
+    if first := (*_finalizer(cluster), *_super_user(cluster, seen, surroundings)):
+        return (*first, LookAgain())
+    if made := _objects(cluster, seen, surroundings):
         # What the API server made of them is looked at before status says that all is as wanted.
-        return steps
-    told = "Every owned object is as wanted."
-    done = report(cluster, Wanted(RECONCILED, "True", "AsWanted", told), now)
-    return (*_seed_helper_notice(cluster), *done)
+        is_new = any(ref not in seen for ref in owned_refs(cluster))
+        return (*made, LookAgain()) if is_new else made
+    return (*_seed_helper_notice(cluster), *report(cluster, _reconciled(seen), now))
+
+
+def _reconciled(seen: Mapping[Ref, Manifest]) -> Wanted:
+    if any(ref.kind == STATEFUL_SET for ref in seen):
+        return Wanted(RECONCILED, "True", "AsWanted", "Every owned object is as wanted.")
+    told = "The StatefulSet is made once the first creation is on record (status.bootstrap)."
+    return Wanted(RECONCILED, "False", "Creating", told)
 
 
 def _finalizer(cluster: ZooKeeperCluster) -> Plan:
@@ -85,15 +93,25 @@ def finalizer_manifest(cluster: ZooKeeperCluster, finalizers: list[str]) -> Mani
     }
 
 
+def _super_user(
+    cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
+) -> Plan:
+    """Make the super user's Secret once.
+
+    It is looked at before the pods' template names its content: of two deliveries that race, only
+    one's password is stored.
+    """
+    secret = super_user_secret(cluster, surroundings.fresh_password)
+    return () if ref_of(secret) in seen else (CreateObject(secret, MANAGER),)
+
+
 def _objects(
     cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
 ) -> Plan:
-    secret = super_user_secret(cluster, surroundings.fresh_password)
-    found = seen.get(ref_of(secret))
-    made = () if found is not None else (CreateObject(secret, MANAGER),)
-    content = (found or secret)["data"]
-    wanted = owned_objects(cluster, surroundings.functions_image, fingerprint(content))
-    return (*made, *(step for manifest in wanted for step in _bring(cluster, manifest, seen)))
+    secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
+    content = fingerprint(seen[secret]["data"])
+    wanted = owned_objects(cluster, surroundings.functions_image, content)
+    return tuple(step for manifest in wanted for step in _bring(cluster, manifest, seen))
 
 
 def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manifest]) -> Plan:
@@ -107,15 +125,31 @@ def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manif
         "resourceVersion": found["metadata"]["resourceVersion"],
     }
     manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
-    return (ApplyObject(manifest, MANAGER),)
+    return (ApplyObject(manifest, MANAGER, _takes_over(wanted)),)
+
+
+def _takes_over(wanted: Manifest) -> frozenset[str]:
+    """Return who else's fields are ours: all that `scale` held as the StatefulSet's creator.
+
+    `scale` keeps the replicas, which no manifest of ours names.
+    """
+    is_stateful_set = wanted["kind"] == STATEFUL_SET.name
+    return frozenset({REPLICAS_MANAGER}) if is_stateful_set else frozenset()
 
 
 def _creation(cluster: ZooKeeperCluster, wanted: Manifest) -> Plan:
+    """Make an object; the StatefulSet only once its servers may run, with all of them at once.
+
+    The number never depends on when this runs (DESIGN 11.4): of two deliveries that race, or with
+    the object deleted meanwhile, the later one asks for the same servers.
+    """
     if wanted["kind"] != STATEFUL_SET.name:
         return (ApplyObject(wanted, MANAGER),)
+    if not may_start(cluster):
+        return ()
     return (
-        ApplyObject(_unmarked(with_replicas(wanted, _first_replicas(cluster))), REPLICAS_MANAGER),
-        ApplyObject(wanted, MANAGER),
+        ApplyObject(_unmarked(with_replicas(wanted, server_count(cluster))), REPLICAS_MANAGER),
+        ApplyObject(wanted, MANAGER, _takes_over(wanted)),
     )
 
 
@@ -123,18 +157,6 @@ def _unmarked(manifest: Manifest) -> Manifest:
     """Return the manifest without the annotation that says reconcile-cluster applied it."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key != "annotations"}
     return {**manifest, "metadata": metadata}
-
-
-def _first_replicas(cluster: ZooKeeperCluster) -> int:
-    """Return how many servers a new StatefulSet starts with (DESIGN 11.4).
-
-    None before the first creation is on record; a re-created one takes up all its members at
-    once, since its pods may still run.
-    """
-    bootstrap = cluster.status.bootstrap
-    if bootstrap is None or bootstrap.state == "open":
-        return 0
-    return len(cluster.status.members or bootstrap.members)
 
 
 def _foreign(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> tuple[Ref, ...]:

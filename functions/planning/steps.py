@@ -13,11 +13,13 @@ from functions.api.manifest import Manifest
 class ApplyObject:
     """Server-side apply of this manifest as field manager `manager`.
 
-    `uid` and `resourceVersion` in it, where given, are preconditions.
+    `uid` and `resourceVersion` in it, where given, are preconditions. Fields that a manager in
+    `takes_over` of our own holds are taken from it: who creates an object owns all of it at first.
     """
 
     manifest: Manifest
     manager: str
+    takes_over: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +59,10 @@ class Announce:
     since: str = ""
 
 
-Step = ApplyObject | CreateObject | DeleteObject | WriteStatus | Announce
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """End the plan and make a new one at once: what was made must be seen before going on."""
+
+
+Step = ApplyObject | CreateObject | DeleteObject | WriteStatus | Announce | LookAgain
 Plan = tuple[Step, ...]

@@ -12,7 +12,7 @@ import logging
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import AlreadyExists, FieldConflict
+from functions.api.errors import AlreadyExists, Conflict, FieldConflict
 from functions.api.kinds import CLUSTER, EVENT
 from functions.api.manifest import Manifest
 from functions.planning.status import timestamp
@@ -21,6 +21,7 @@ from functions.planning.steps import (
     ApplyObject,
     CreateObject,
     DeleteObject,
+    LookAgain,
     Plan,
     Step,
     WriteStatus,
@@ -39,6 +40,10 @@ class TwoWriters(Exception):
     """Two of our functions want different values for one field: a bug."""
 
 
+class Unfinished(Conflict):
+    """The plan has more steps, which depend on what the first ones made."""
+
+
 def apply(plan: Plan, cluster: ZooKeeperCluster, world: World) -> None:
     """Carry out every step; raises what the first failing one raises."""
     for step in plan:
@@ -48,10 +53,10 @@ def apply(plan: Plan, cluster: ZooKeeperCluster, world: World) -> None:
 
 def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
     match step:
-        case ApplyObject(manifest=manifest, manager=manager):
-            apply_object(manifest, manager, world)
+        case ApplyObject():
+            apply_object(step, world)
         case WriteStatus(manifest=manifest, manager=manager):
-            apply_object(manifest, manager, world, subresource="status")
+            apply_object(ApplyObject(manifest, manager), world, subresource="status")
         case CreateObject(manifest=manifest, manager=manager):
             with contextlib.suppress(AlreadyExists):
                 world.kube.create(manifest, manager=manager)
@@ -59,16 +64,19 @@ def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
             world.kube.delete(ref, uid=uid)
         case Announce():
             announce(step, cluster, world)
+        case LookAgain():
+            raise Unfinished("what was made has to be seen first")
         case _:
             assert_never(step)
 
 
-def apply_object(manifest: Manifest, manager: str, world: World, *, subresource: str = "") -> None:
+def apply_object(step: ApplyObject, world: World, *, subresource: str = "") -> None:
     """Apply; take back fields that others edited, never those of our own functions."""
+    manifest, manager = step.manifest, step.manager
     try:
         world.kube.apply(manifest, manager=manager, subresource=subresource)
     except FieldConflict as conflict:
-        if ours := sorted((conflict.managers & OURS) - {manager}):
+        if ours := sorted((conflict.managers & OURS) - {manager} - step.takes_over):
             raise TwoWriters(
                 f"{manager} and {', '.join(ours)} both write: {conflict}"
             ) from conflict
@@ -130,6 +138,8 @@ def describe(step: Step) -> str:
             return f"delete {ref.kind.name} {ref.namespace}/{ref.name}"
         case Announce(type=kind, reason=reason, message=message):
             return f"announce {kind} {reason}: {message}"
+        case LookAgain():
+            return "look again"
         case _:
             assert_never(step)
 

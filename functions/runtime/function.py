@@ -8,14 +8,16 @@ to the dead letter sink at once, and a body that is no CloudEvent is never sent 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
@@ -105,7 +107,8 @@ def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: Wor
     """Read, plan and apply; on a conflict look again, a few times, before the sender is told."""
     for attempt in range(1, TRIES_ON_CONFLICT + 1):
         try:
-            _work_once(ref, work, refusal, world)
+            with _turns.of(ref):
+                _work_once(ref, work, refusal, world)
         except Conflict:
             if attempt == TRIES_ON_CONFLICT:
                 raise
@@ -171,6 +174,31 @@ def _failed(status: int, error: Exception) -> Answer:
     return Answer(status, str(error))
 
 
+class Turns:
+    """One delivery at a time per cluster within this process.
+
+    Correctness never rests on it (another process may run the same function); it saves the work
+    of deliveries that would only find a conflict.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[Ref, _Turn] = WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def of(self, ref: Ref) -> Iterator[None]:
+        with self._guard:
+            turn = self._locks.setdefault(ref, _Turn())
+        with turn.lock:
+            yield
+
+
+class _Turn:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_turns = Turns()
 _lock = threading.Lock()
 _worlds: list[World] = []
 

@@ -50,7 +50,10 @@ async def prepare(pod: Object, record: Record, place: PodPlace, services: Servic
     """Put together what a container needs; raises CannotStart."""
     container = record.spec
     image = await services.image(pod, container)
-    own = await container_environment(pod, container, _service_env(pod, services), services.cluster)
+    seen = _with_address(pod, place.address)
+    own = await container_environment(
+        seen, container, _service_env(pod, services), services.cluster
+    )
     name = etc_files.hostname(pod)
     env = {"HOSTNAME": name, **image.env, **own}
     uid, gid = user_of(pod, container, image)
@@ -69,6 +72,12 @@ async def prepare(pod: Object, record: Record, place: PodPlace, services: Servic
         read_only_root=bool(_security(pod, container, "readOnlyRootFilesystem")),
     )
     return Prepared(sandbox, env, image, f"local://{uuid.uuid4().hex}")
+
+
+def _with_address(pod: Object, address: str) -> Object:
+    """The pod as its containers see it: its address is known here before it is in any status."""
+    status = {**(pod.get("status") or {}), "podIP": address, "podIPs": [{"ip": address}]}
+    return {**pod, "status": status}
 
 
 def _service_env(pod: Object, services: Services) -> dict[str, str]:

@@ -58,10 +58,6 @@ _SHAPES: dict[tuple[str, ...], Shape] = {
     ("metadata", "finalizers"): Values(),
     ("metadata", "ownerReferences"): KeyedBy(("uid",)),
     ("status", "conditions"): KeyedBy(("type",)),
-    ("status", "servers"): KeyedBy(("name",)),
-    ("status", "operation"): Whole(),
-    ("status", "bootstrap"): Whole(),
-    ("status", "endpoints"): Whole(),
     ("containers",): KeyedBy(("name",)),
     ("initContainers",): KeyedBy(("name",)),
     ("volumes",): KeyedBy(("name",)),
@@ -88,8 +84,19 @@ _SHAPES: dict[tuple[str, ...], Shape] = {
 }
 _LONGEST = max(map(len, _SHAPES))
 
-# Our own kinds follow their CRDs: in their spec every list is one piece.
-_OURS = (CLUSTER, BACKUP, RESTORE)
+# Our own kinds, by whole path: as their CRDs say (a test compares).
+_OUR_SHAPES: dict[tuple[str, ...], Shape] = {
+    ("metadata", "finalizers"): Values(),
+    ("metadata", "ownerReferences"): KeyedBy(("uid",)),
+    ("spec", "env"): KeyedBy(("name",)),
+    ("spec", "imagePullSecrets"): KeyedBy(("name",)),
+    ("status", "bootstrap"): Whole(),
+    ("status", "conditions"): KeyedBy(("type",)),
+    ("status", "endpoints"): Whole(),
+    ("status", "operation"): Whole(),
+    ("status", "servers"): KeyedBy(("name",)),
+}
+_OURS = frozenset({CLUSTER, BACKUP, RESTORE})
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 
@@ -125,9 +132,13 @@ def shape_of(kind: Kind, names: tuple[str, ...], value: Any) -> Shape | None:
     """Return how `value` at the field `names` of a `kind` is merged; None for a scalar."""
     if not isinstance(value, (dict, list)):
         return None
-    if kind in _OURS and names[:1] == ("spec",):
-        return Whole() if isinstance(value, list) else Fields()
+    if kind in _OURS:
+        return _OUR_SHAPES.get(names, _default(value))
     for length in range(min(_LONGEST, len(names)), 0, -1):
         if found := _SHAPES.get(names[-length:]):
             return found
+    return _default(value)
+
+
+def _default(value: Any) -> Shape:
     return Whole() if isinstance(value, list) else Fields()
