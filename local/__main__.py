@@ -9,11 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from local import demo
 from local.control_plane import binaries
 from local.platform import inside, start, stop
 from local.platform.health import ready_nodes
 from local.platform.parts import CHECKOUT
-from local.platform.state import State
+from local.platform.state import NotOurs, State
+
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,9 +30,14 @@ def main(arguments: Sequence[str]) -> int:
         start.CannotStart,
         stop.CannotStop,
         inside.NotRunning,
+        demo.DemoFailed,
+        NotOurs,
+        PermissionError,
     ) as problem:
         print(problem, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _up(state: State, options: argparse.Namespace) -> int:
@@ -44,6 +52,12 @@ def _up(state: State, options: argparse.Namespace) -> int:
         f"  export KUBECONFIG={state.kubeconfig}\n"
         f'  export PATH="{state.folder / "bin"}:$PATH"   # kubectl {binaries.KUBERNETES_VERSION}'
     )
+    return 0
+
+
+def _demo(state: State, options: argparse.Namespace) -> int:
+    wishes = start.Wishes(options.api_port, options.ingress_port)
+    demo.run(state, wishes, _say)
     return 0
 
 
@@ -89,6 +103,25 @@ def _logs(state: State, options: argparse.Namespace) -> int:
     return subprocess.call([*command, *(str(path) for path in wanted)])
 
 
+def _audit(state: State, options: argparse.Namespace) -> int:
+    try:
+        since = audit.moment(options.since, datetime.now(UTC)) if options.since else None
+    except audit.BadMoment as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    found = [call for call in audit.calls(state.logs, since) if _is_asked(call, options)]
+    if options.writes:
+        print(*(call for call in found if call.is_write), sep="\n")
+    else:
+        print(audit.table(audit.counts(found)))
+    return 0
+
+
+def _is_asked(call: audit.Call, options: argparse.Namespace) -> bool:
+    is_caller = options.caller in audit.short(call.user)
+    return is_caller and options.namespace in ("", call.namespace)
+
+
 def _run(state: State, options: argparse.Namespace) -> int:
     command = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not command:
@@ -116,11 +149,23 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--without", default="", help="parts to leave out, separated by commas")
     up.set_defaults(command=_up)
 
+    show = commands.add_parser("demo", parents=[shared], help="start everything and show it")
+    show.add_argument("--api-port", type=int, help="port of the API server on 127.0.0.1")
+    show.add_argument("--ingress-port", type=int, help="port of the broker ingress on 127.0.0.1")
+    show.set_defaults(command=_demo)
+
     logs = commands.add_parser("logs", parents=[shared], help="show what the parts said")
     logs.add_argument("part", nargs="?", help="one part only, for example eventing")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as more is said")
     logs.add_argument("-n", "--lines", type=int, default=50, help="how many lines of each")
     logs.set_defaults(command=_logs)
+
+    counted = commands.add_parser("audit", parents=[shared], help="count calls of the API server")
+    counted.add_argument("--since", default="", help="90s, 10m, 2h ago, or a time (RFC 3339)")
+    counted.add_argument("--caller", default="", help="only callers with this text in their name")
+    counted.add_argument("--namespace", default="", help="only calls about objects in it")
+    counted.add_argument("--writes", action="store_true", help="list the writes one by one")
+    counted.set_defaults(command=_audit)
 
     run = commands.add_parser("run", parents=[shared], help="run a command inside the network")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")

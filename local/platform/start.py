@@ -54,6 +54,7 @@ def up(state: State, wishes: Wishes, say: Say) -> Record:
             say(f"already running (kubeconfig {state.kubeconfig})")
             return running
         remove_leftovers(state)
+        state.claim()
         with (
             open_port(wishes.api_port, PREFERRED_API_PORT, "--api-port") as api,
             open_port(wishes.ingress_port, PREFERRED_INGRESS_PORT, "--ingress-port") as ingress,
@@ -72,7 +73,7 @@ def running_record(state: State) -> Record | None:
 @contextmanager
 def _only_one(state: State) -> Iterator[None]:
     """Two `up` at once on one state folder: the second waits, then finds it running."""
-    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state.claim()
     folder = os.open(state.folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

@@ -8,6 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+# What the user may put into the folder before `up`, and what `down` therefore leaves there.
+KEPT = ("images.yaml",)
+MARKER = ".platform"
+MARKER_TEXT = "This folder belongs to `python -m local`; `python -m local down` empties it.\n"
+
+
+class NotOurs(Exception):
+    """The state folder holds something else; nothing in it may be removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -60,6 +69,22 @@ class State:
     @property
     def record_file(self) -> Path:
         return self.folder / "platform.json"
+
+    def claim(self) -> None:
+        """Mark the folder as a platform's; raises NotOurs when it holds something else."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.check_ownership()
+        (self.folder / MARKER).write_text(MARKER_TEXT)
+
+    def check_ownership(self) -> None:
+        """Raise NotOurs for a folder with content that no platform wrote."""
+        if (self.folder / MARKER).exists():
+            return
+        if any(path.name not in KEPT for path in self.folder.iterdir()):
+            raise NotOurs(
+                f"{self.folder} holds files that are not a platform's: name an empty or new "
+                "folder with --state."
+            )
 
     def kubeconfig_of(self, part: str) -> Path:
         return self.folder / "inside" / f"{part}.kubeconfig"

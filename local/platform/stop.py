@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from local.platform.state import Process, State
+from local.platform.state import KEPT, MARKER, Process, State
 
 GRACEFUL_SECONDS = 8.0
 KILL_SECONDS = 5.0
@@ -23,12 +23,16 @@ class CannotStop(Exception):
 
 
 def down(state: State) -> bool:
-    """End the platform and remove its folder; returns whether there was anything to end."""
-    existed = state.folder.exists()
-    end_processes(state)
-    if existed:
-        _remove(state.folder)
-    return existed
+    """End the platform and remove its folder; returns whether there was anything to end.
+
+    Raises NotOurs for a folder that is no platform's.
+    """
+    if not state.folder.exists():
+        return False
+    remove_leftovers(state)
+    with suppress(OSError):  # A file that the user put there keeps the folder.
+        state.folder.rmdir()
+    return True
 
 
 def end_processes(state: State) -> None:
@@ -48,13 +52,17 @@ def end_processes(state: State) -> None:
 
 
 def remove_leftovers(state: State) -> None:
-    """Clean up after a platform that crashed, keeping the folder itself (it may be locked)."""
+    """End what is left of a platform and empty its folder, except for the user's own files."""
+    state.check_ownership()
     end_processes(state)
-    for path in state.folder.iterdir():
+    # The marker goes last: a removal that was interrupted can then be repeated.
+    for path in sorted(state.folder.iterdir(), key=lambda found: found.name == MARKER):
+        if path.name in KEPT:
+            continue
         if path.is_dir() and not path.is_symlink():
             _remove(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -67,8 +67,8 @@ class Supervisor:
         log.info("stopping")
         for task in tasks:
             task.cancel()
+        await self._stop_pods()
         await self._stop_parts()
-        await _stop_pods({process.pid for process in self._running.values()})
         log.info("stopped")
 
     async def _start_all(self) -> None:
@@ -143,8 +143,25 @@ class Supervisor:
         }
         write_atomically(self._state.parts_file, json.dumps(lives))
 
+    async def _stop_pods(self) -> None:
+        """Ask all pods to stop while the node is frozen, so that it does not start them again."""
+        node = self._running.get("node")
+        if node is None or node.returncode is not None:
+            return
+        node.send_signal(signal.SIGSTOP)
+        for pid in pod_processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + PODS_SECONDS
+        while pod_processes() and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+        node.kill()
+
     async def _stop_parts(self) -> None:
-        """Everything but the API server and its store is asked to stop, and given time."""
+        """Everything but the API server and its store is asked to stop, and given time.
+
+        What then is left ends with the first process, whose end is the end of all inside.
+        """
         asked = [
             process
             for name, process in self._running.items()
@@ -159,19 +176,20 @@ class Supervisor:
             )
 
 
-async def _stop_pods(parts_left: set[int]) -> None:
-    """Ask all that is left inside to stop; what does not is killed by the end of init."""
-    with suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGTERM)
-    deadline = time.monotonic() + PODS_SECONDS
-    while _others() - parts_left and time.monotonic() < deadline:
-        await asyncio.sleep(POLL_SECONDS)
-
-
-def _others() -> set[int]:
-    """Every process inside that is neither init nor the supervisor."""
-    numbers = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
-    return numbers - {1, os.getpid()}
+def pod_processes() -> list[int]:
+    """Return the processes in PID namespaces below this one, without the sandboxes around them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status = (entry / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        if len(fields["NSpid"].split()) > 1 and fields["Name"] != "bwrap":
+            found.append(int(entry.name))
+    return found
 
 
 async def _takes_connections(host: str, port: int) -> bool:

@@ -18,6 +18,25 @@ pytestmark = pytest.mark.system
 # Enough to be a platform; the other parts would only take time.
 SMALL = "--without=node,eventing,serving,kube-proxy,provisioner"
 
+# On SIGTERM it calls the host through the platform's proxy.
+GOODBYE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: polite}
+spec:
+  containers:
+  - name: polite
+    image: debian:12
+    command:
+    - bash
+    - -c
+    - |
+      trap 'curl -m 1 --proxy http://10.244.0.1:3128 http://127.0.0.1:PORT/goodbye; exit' TERM
+      touch /tmp/ready
+      while true; do sleep 0.1; done
+    readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 1}
+"""
+
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Platform]:
@@ -86,6 +105,22 @@ def test_a_killed_api_server_comes_back_with_its_data(small: Platform) -> None:
         lambda: small.kubectl("get", "configmap", "kept", check=False).returncode == 0,
         what="the configmap from before",
     )
+
+
+def test_pods_are_asked_to_stop_before_the_end(tmp_path: Path) -> None:
+    own = Platform(tmp_path / "state")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        own.local("up", "--without=eventing,serving")
+        try:
+            goodbye = GOODBYE.replace("PORT", str(listener.getsockname()[1]))
+            own.kubectl("apply", "-f", "-", input=goodbye)
+            own.kubectl("wait", "--for=condition=Ready", "pod/polite", "--timeout=60s")
+        finally:
+            own.local("down")
+        listener.settimeout(1)
+        said, _ = listener.accept()
+        with said:
+            assert said.recv(100).startswith(b"GET /goodbye ")
 
 
 def test_down_leaves_nothing_behind_and_may_be_repeated(small: Platform) -> None:

@@ -21,7 +21,7 @@ from local.control_plane.keys import make_keys
 from local.platform import addresses
 from local.platform.parts import CHECKOUT, HostSockets, parts, upstream_proxy
 from local.platform.start import CannotStart, open_port
-from local.platform.state import Process, Record, State, children_of
+from local.platform.state import NotOurs, Process, Record, State, children_of
 from local.platform.stop import down
 
 PROGRAMS = {name: Path("/programs") / name for name in COMMANDS}
@@ -66,13 +66,33 @@ def test_a_wanted_port_that_is_taken_is_refused_and_a_preferred_one_is_not() -> 
 
 
 def test_down_removes_folders_a_pod_locked(tmp_path: Path) -> None:
-    locked = tmp_path / "state" / "volumes" / "locked"
+    state = State(tmp_path / "state")
+    state.claim()
+    locked = state.folder / "volumes" / "locked"
     locked.mkdir(parents=True)
     (locked / "file").write_text("x")
     locked.chmod(0o500)
-    assert down(State(tmp_path / "state"))
-    assert not (tmp_path / "state").exists()
-    assert not down(State(tmp_path / "state"))
+    assert down(state)
+    assert not state.folder.exists()
+    assert not down(state)
+
+
+def test_a_folder_with_other_files_is_neither_used_nor_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    for command in (State(tmp_path).claim, lambda: down(State(tmp_path))):
+        with pytest.raises(NotOurs, match="name an empty or new folder with --state"):
+            command()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_users_own_images_outlive_the_platform(tmp_path: Path) -> None:
+    images = tmp_path / "images.yaml"
+    images.write_text("mine")
+    State(tmp_path).claim()
+    (tmp_path / "kubeconfig").write_text("{}")
+    down(State(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["images.yaml"]
+    State(tmp_path).claim()
 
 
 def test_every_caller_has_its_own_token_and_name() -> None:
