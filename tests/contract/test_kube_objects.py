@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from functions.api.errors import AlreadyExists, Conflict, EvictionBlocked, FieldConflict, Refused
@@ -11,6 +13,7 @@ from functions.api.kinds import (
     POD,
     POD_DISRUPTION_BUDGET,
     SECRET,
+    SERVICE,
     SERVICE_MONITOR,
 )
 from functions.api.manifest import Manifest
@@ -159,3 +162,24 @@ def test_evicting_asks_the_budget_and_the_uid(side: Side) -> None:
     side.kube.evict(at, uid=uid)
     assert side.kube.get(at) is None
     side.kube.evict(at, uid=uid)
+
+
+def service(side: Side, **port: Any) -> Manifest:
+    return made(side, SERVICE, "it", spec={"clusterIP": "None", "ports": [port]})
+
+
+def test_an_entry_whose_key_was_edited_is_not_the_one_that_is_applied(side: Side) -> None:
+    """Mending such an edit takes more than an apply: the edited entry belongs to the editor."""
+    applied = side.kube.apply(service(side, name="client", port=2181), manager="one")
+    spec = {**applied["spec"], "ports": [{"name": "edited", "port": 9999, "protocol": "TCP"}]}
+    side.edit({**applied, "spec": spec}, manager="kubectl-edit")
+    mended = side.kube.apply(service(side, name="client", port=2181), manager="one", force=True)
+    assert sorted(port["port"] for port in mended["spec"]["ports"]) == [2181, 9999]
+    side.kube.apply(service(side, name="edited", port=9999), manager="two")
+    spec = {**applied["spec"], "ports": [{"name": "client", "port": 9998, "protocol": "TCP"}]}
+    side.edit(
+        {**applied, "metadata": now(side, SERVICE, "it")["metadata"], "spec": spec},
+        manager="kubectl-edit",
+    )
+    with pytest.raises(Refused, match="Duplicate value"):
+        side.kube.apply(service(side, name="client", port=2181), manager="one", force=True)

@@ -95,7 +95,16 @@ class KubernetesApi:
             return
 
     def evict(self, ref: Ref, *, uid: str) -> None:
-        """Evict the pod with exactly this uid; one that is already gone is success."""
+        """Evict the pod with exactly this uid; one that is already gone is success.
+
+        The uid is looked at first, because the API server tries an eviction whose precondition
+        fails again for ten seconds before it says so.
+        """
+        pod = self.get(ref)
+        if pod is None:
+            return
+        if pod["metadata"]["uid"] != uid:
+            raise Conflict(f"The pod {ref.namespace}/{ref.name} is another one by now.")
         eviction = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",

@@ -13,7 +13,7 @@ from functions.adapters.memory.fields import MISSING, Object, at
 from functions.adapters.memory.ownership import Owners, managed_fields
 from functions.adapters.memory.shapes import DEFAULTS, FIXED, WITH_GENERATION
 from functions.api.errors import Refused
-from functions.api.kinds import Kind, Ref
+from functions.api.kinds import SERVICE, Kind, Ref
 
 Clock = Callable[[], datetime]
 Admit = Callable[[Object, Object | None], Object]
@@ -74,6 +74,7 @@ class Store:
         """Keep `item`; an object that nothing changed in keeps its resourceVersion."""
         before = self._objects.get(ref)
         item = self._completed(ref.kind, item, before)
+        _check_ports(ref, item)
         if before is not None:
             if item == before.object and dict(owners) == dict(before.owners):
                 return before
@@ -125,6 +126,18 @@ def _is_new_generation(before: Object, after: Object) -> bool:
         for item in (before, after)
     )
     return len(set(marks)) == 2 or next(said) != next(said)
+
+
+def _check_ports(ref: Ref, item: Object) -> None:
+    """A Service's ports are keyed by number but named once: an edited number leaves two."""
+    ports = item.get("spec", {}).get("ports", []) if ref.kind == SERVICE else []
+    names = [port.get("name", "") for port in ports]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise Refused(
+                f'Service "{ref.name}" is invalid: spec.ports[{index}].name: Duplicate value: '
+                f'"{name}"'
+            )
 
 
 def _check_change(ref: Ref, before: Object, after: Object) -> None:
