@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from local import demo
+from local import audit, demo
 from local.control_plane import binaries
 from local.platform import inside, start, stop
 from local.platform.health import ready_nodes
@@ -160,12 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=50, help="how many lines of each")
     logs.set_defaults(command=_logs)
 
-    counted = commands.add_parser("audit", parents=[shared], help="count calls of the API server")
-    counted.add_argument("--since", default="", help="90s, 10m, 2h ago, or a time (RFC 3339)")
-    counted.add_argument("--caller", default="", help="only callers with this text in their name")
-    counted.add_argument("--namespace", default="", help="only calls about objects in it")
-    counted.add_argument("--writes", action="store_true", help="list the writes one by one")
-    counted.set_defaults(command=_audit)
+    text = "count the API server's calls per caller"
+    _audit_flags(commands.add_parser("audit", parents=[shared], help=text))
 
     run = commands.add_parser("run", parents=[shared], help="run a command inside the network")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
@@ -178,6 +175,14 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, parents=[shared], help=text).set_defaults(command=command)
     return parser
+
+
+def _audit_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", default="", help="90s, 10m, 2h ago, or a time (RFC 3339)")
+    parser.add_argument("--caller", default="", help="only callers with this text in their name")
+    parser.add_argument("--namespace", default="", help="only calls about objects in it")
+    parser.add_argument("--writes", action="store_true", help="list the writes one by one")
+    parser.set_defaults(command=_audit)
 
 
 if __name__ == "__main__":
