@@ -267,3 +267,14 @@ def test_the_leader_leaves_and_the_others_go_on(servers: Sides) -> None:
     side.stop(leader)
     until(lambda: {mode(side, id) for id in others} == {"leader", "follower"}, "one leads")
     assert ids(config(side, others[0])) == others
+
+
+def test_a_server_that_may_not_change_its_list_says_which_setting_to_set(
+    ensemble_of: Callable[..., RealEnsemble],
+) -> None:
+    ensemble = ensemble_of(1, reconfig=False)
+    side = Real(ZooKeeperServers(), ensemble, ensemble.lines)
+    side.start(1)
+    until(partial(mode, side, 1), "server 1 serves")
+    with pytest.raises(Refused, match="reconfigEnabled"):
+        change(side, leaving="2")
