@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
 from functions.api.kinds import Ref
-from functions.runtime.apply import apply
+from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
 from functions.runtime.reading import read_clusters
@@ -32,7 +32,6 @@ from functions.runtime.world import World
 log = logging.getLogger(__name__)
 
 TRIES_ON_CONFLICT = 5
-LONGEST_PAUSE_SECONDS = 0.05
 
 Handler = Callable[[Event, World], None]
 ClusterHandler = Callable[[ZooKeeperCluster, World], None]
@@ -109,10 +108,11 @@ def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: Wor
         try:
             with _turns.of(ref):
                 _work_once(ref, work, refusal, world)
-        except Conflict:
+        except Conflict as conflict:
             if attempt == TRIES_ON_CONFLICT:
                 raise
-            time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS * attempt))
+            if not isinstance(conflict, Unfinished):
+                time.sleep(random.uniform(0, world.settings.conflict_pause * attempt))
         else:
             return
 

@@ -11,12 +11,17 @@ DEFAULT_IMAGE = "zookeeper-functions:latest"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent."""
+    """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent.
+
+    `conflict_pause` is the longest wait in seconds before a delivery that met a conflict looks
+    again; it grows with each try.
+    """
 
     functions_image: str = DEFAULT_IMAGE
     broker_url: str = ""
     kubernetes_timeout: float = 10.0
     zookeeper_timeout: float = 2.0
+    conflict_pause: float = 0.05
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -26,6 +31,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         broker_url=environment.get("K_SINK", environment.get("BROKER_URL", "")),
         kubernetes_timeout=_seconds(environment, "KUBERNETES_TIMEOUT", 10.0),
         zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
+        conflict_pause=_seconds(environment, "CONFLICT_PAUSE", 0.05),
     )
 
 

@@ -65,7 +65,7 @@ class Simulation:
             now=self._now,
             emit=self._emit,
             fresh_password=lambda: f"password-{next(self._numbers)}",
-            settings=Settings(functions_image="functions:test"),
+            settings=Settings(functions_image="functions:test", conflict_pause=0.0),
         )
 
     def _now(self) -> datetime:

@@ -83,7 +83,7 @@ class MemoryKube:
         """Return the object as it is now, or None when there is none."""
         with self.faults.around():
             stored = self._seen().get(ref)
-            return stored.shown(ref.kind) if stored else None
+            return stored.shown() if stored else None
 
     def list(
         self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
@@ -93,7 +93,7 @@ class MemoryKube:
             self._check_served(kind)
             found = self._seen()
             return [
-                found[ref].shown(kind)
+                found[ref].shown()
                 for ref in sorted(found, key=lambda ref: (ref.namespace, ref.name))
                 if ref.kind == kind
                 and namespace in (None, "", ref.namespace)
@@ -119,7 +119,7 @@ class MemoryKube:
                 live = Stored(item, {}, "")
             owner = Owner(manager, APPLY, subresource)
             item, owners = apply(ref.kind, live.object, live.owners, wanted, owner, force=force)
-            return self._store.write(ref, item, owners).shown(ref.kind)
+            return self._store.write(ref, item, owners).shown()
 
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
@@ -133,7 +133,7 @@ class MemoryKube:
             wanted = requested(ref, manifest, MAIN)
             ref, blank = self._store.blank(ref, manifest["metadata"])
             owners = {Owner(manager, UPDATE): owned(ref.kind, wanted)}
-            return self._store.write(ref, _over(blank, wanted), owners).shown(ref.kind)
+            return self._store.write(ref, _over(blank, wanted), owners).shown()
 
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Delete the object with exactly this uid; one that is already gone is success."""
@@ -190,7 +190,7 @@ class MemoryKube:
             if (paths := owned(ref.kind, part(ref.kind, given, half)))
         }
         item = _over({**blank, **given, "metadata": blank["metadata"]}, given)
-        return self._store.write(ref, item, owners).shown(ref.kind)
+        return self._store.write(ref, item, owners).shown()
 
     def update(self, manifest: Manifest, *, manager: str, subresource: str = "") -> Manifest:
         """Replace an object (or its status) as `kubectl edit` or a controller would."""
@@ -209,7 +209,7 @@ class MemoryKube:
         )
         kept = {who: paths for who, paths in live.owners.items() if who.subresource != subresource}
         item = joined(_over(_identified(live.object), halves[MAIN]), halves[STATUS])
-        return self._store.write(ref, item, {**kept, **owners}).shown(ref.kind)
+        return self._store.write(ref, item, {**kept, **owners}).shown()
 
     def collect_garbage(self) -> None:
         """Delete what names owners that are all gone, and then what that leaves behind."""

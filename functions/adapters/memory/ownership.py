@@ -81,13 +81,13 @@ def update(
     return wanted, _existing(left)
 
 
-def managed_fields(kind: Kind, owners: Owners, time: str) -> list[Object]:
+def managed_fields(api_version: str, owners: Owners, time: str) -> list[Object]:
     """Return `metadata.managedFields` for `owners`."""
     return [
         {
             "manager": owner.name,
             "operation": owner.operation,
-            "apiVersion": kind.api_version,
+            "apiVersion": api_version,
             "time": time,
             "fieldsType": "FieldsV1",
             "fieldsV1": encoded(paths),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from functions.adapters.memory.fields import MISSING, Object, at
@@ -19,7 +21,7 @@ Clock = Callable[[], datetime]
 Admit = Callable[[Object, Object | None], Object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """One object as it is kept, and who owns its fields."""
 
@@ -27,12 +29,17 @@ class Stored:
     owners: Owners
     written: str
 
-    def shown(self, kind: Kind) -> Object:
+    def shown(self) -> Object:
         """Return a copy as the API server would answer it."""
-        item = deepcopy(self.object)
-        if fields := managed_fields(kind, self.owners, self.written):
-            item["metadata"]["managedFields"] = fields
-        return item
+        copy: Object = json.loads(self._text)
+        return copy
+
+    @cached_property
+    def _text(self) -> str:
+        # Objects are read far more often than written: the answer is put together once.
+        fields = managed_fields(self.object["apiVersion"], self.owners, self.written)
+        shown = {"managedFields": fields} if fields else {}
+        return json.dumps({**self.object, "metadata": {**self.object["metadata"], **shown}})
 
 
 def _as_given(item: Object, _: Object | None) -> Object:
