@@ -73,8 +73,8 @@ def _down(state: State, _options: argparse.Namespace) -> int:
 
 def _build(_state: State, _options: argparse.Namespace) -> int:
     found = binaries.ensure(_say)
-    for name, path in found.paths.items():
-        print(f"{name:24} {path}")
+    folders = sorted({str(path.parent) for path in found.paths.values()})
+    print(f"Kubernetes {binaries.KUBERNETES_VERSION} is in {', '.join(folders)}")
     return 0
 
 

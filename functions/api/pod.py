@@ -194,7 +194,7 @@ class ReadinessProbe(Spec):
 
     initial_delay_seconds: Count = 0
     """Seconds before the first question."""
-    period_seconds: PositiveCount = 5
+    period_seconds: PositiveCount = 2
     """Seconds between two questions."""
     timeout_seconds: PositiveCount = 3
     """Seconds an answer may take."""

@@ -55,3 +55,13 @@ def _same_quantity(wanted: Any, seen: Any) -> bool:
         )
     except ValueError:
         return False
+
+
+def has_just_our_ports(wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Whether a Service has the wanted ports and no other; whose number differs is another one."""
+    numbers = [{(port["port"], port["protocol"]) for port in _ports(it)} for it in (wanted, seen)]
+    return numbers[0] == numbers[1]
+
+
+def _ports(service: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(service["spec"].get("ports", ()))

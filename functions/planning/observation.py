@@ -23,6 +23,7 @@ from functions.planning.steps import Announce, Plan
 MANAGER = "observe"
 AVAILABLE = "Available"
 QUORUM_HEALTHY = "QuorumHealthy"
+NO_POD = "has no pod"
 SERVING_MODES = ("leader", "follower", "standalone")
 
 # What a server said, or the sentence why it could not be asked.
@@ -95,14 +96,14 @@ def server_reports(
 
 def _report(number: int, name: str, pod: SeenPod | None, answer: Answer | None) -> ServerReport:
     if pod is None:
-        return ServerReport(number, name, "unknown", False, "there is no pod")
+        return ServerReport(number, name, "unknown", False, NO_POD)
     if isinstance(answer, ServerStats) and answer.mode:
         message = "is being stopped" if pod.is_deleting else ""
         ready = pod.is_ready and not pod.is_deleting
         return ServerReport(number, name, answer.mode, ready, message, answer.version, answer.zxid)
     if isinstance(answer, ServerStats):
-        return ServerReport(number, name, "unknown", False, "runs, but is not part of a quorum")
-    message = pod.trouble or answer or "the pod has not started yet"
+        return ServerReport(number, name, "unknown", False, "runs without a quorum")
+    message = pod.trouble or (answer if pod.is_ready else "") or "is starting"
     return ServerReport(number, name, "unknown", False, message, is_unreachable=pod.is_ready)
 
 

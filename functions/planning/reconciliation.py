@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import CLUSTER, SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import CLUSTER, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
@@ -19,11 +19,18 @@ from functions.manifests.fingerprint import fingerprint
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
-from functions.planning.drift import is_as_wanted
+from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import may_start, server_count
 from functions.planning.seen import controller_uid
 from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
-from functions.planning.steps import Announce, ApplyObject, CreateObject, LookAgain, Plan
+from functions.planning.steps import (
+    Announce,
+    ApplyObject,
+    CreateObject,
+    LookAgain,
+    Plan,
+    ReplaceObject,
+)
 
 MANAGER = "reconcile-cluster"
 # Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
@@ -118,7 +125,11 @@ def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manif
     found = seen.get(ref_of(wanted))
     if found is None:
         return _creation(cluster, wanted)
-    if "deletionTimestamp" in found["metadata"] or is_as_wanted(wanted, found):
+    if "deletionTimestamp" in found["metadata"]:
+        return ()
+    if wanted["kind"] == SERVICE.name and not has_just_our_ports(wanted, found):
+        return (ReplaceObject(_with_our_ports(wanted, found), MANAGER),)
+    if is_as_wanted(wanted, found):
         return ()
     precondition = {
         "uid": found["metadata"]["uid"],
@@ -126,6 +137,18 @@ def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manif
     }
     manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
     return (ApplyObject(manifest, MANAGER, _takes_over(wanted)),)
+
+
+def _with_our_ports(wanted: Manifest, found: Manifest) -> Manifest:
+    """Return the Service as it is, but with our ports alone.
+
+    A port is told apart by its number, so one that was edited is somebody's new port beside ours
+    to server-side apply, and refused for its name.
+    """
+    kept = {(port["port"], port["protocol"]): port for port in found["spec"].get("ports", ())}
+    ours = wanted["spec"]["ports"]
+    ports = [{**kept.get((port["port"], port["protocol"]), {}), **port} for port in ours]
+    return {**found, "spec": {**found["spec"], "ports": ports}}
 
 
 def _takes_over(wanted: Manifest) -> frozenset[str]:

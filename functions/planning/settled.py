@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.names import stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
-from functions.planning.drift import is_as_wanted
+from functions.planning.drift import has_just_our_ports, is_as_wanted
+from functions.planning.observation import NO_POD
 from functions.planning.seen import SeenPod, seen_stateful_set
 
 # With one of these reasons a condition is as good as it gets until something else happens.
@@ -56,7 +57,7 @@ def _servers(cluster: ZooKeeperCluster) -> dict[str, bool]:
     return {
         server.name: server.ready == "true"
         for server in cluster.status.servers
-        if server.message != "there is no pod"
+        if server.message != NO_POD
     }
 
 
@@ -70,9 +71,15 @@ def _objects(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], functions
     template = found["spec"]["template"]["metadata"].get("annotations", {})
     wanted = owned_objects(cluster, functions_image, template.get(SUPER_USER_ANNOTATION, ""))
     for manifest in wanted:
-        if not is_as_wanted(manifest, owned.get(ref_of(manifest))):
+        found = owned.get(ref_of(manifest))
+        if not is_as_wanted(manifest, found) or not _has_ports(manifest, found):
             return f"{manifest['kind']} {manifest['metadata']['name']} is not as wanted"
     return ""
+
+
+def _has_ports(wanted: Manifest, found: Manifest | None) -> bool:
+    is_service = wanted["kind"] == SERVICE.name and found is not None
+    return not is_service or has_just_our_ports(wanted, found or {})
 
 
 def looked_at(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:

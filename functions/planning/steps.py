@@ -23,6 +23,14 @@ class ApplyObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceObject:
+    """Replace the object as it was read: for entries of others that clash with ours."""
+
+    manifest: Manifest
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreateObject:
     """Create once; that it is there already is success."""
 
@@ -64,5 +72,7 @@ class LookAgain:
     """End the plan and make a new one at once: what was made must be seen before going on."""
 
 
-Step = ApplyObject | CreateObject | DeleteObject | WriteStatus | Announce | LookAgain
+Step = (
+    ApplyObject | ReplaceObject | CreateObject | DeleteObject | WriteStatus | Announce | LookAgain
+)
 Plan = tuple[Step, ...]

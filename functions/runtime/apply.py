@@ -23,6 +23,7 @@ from functions.planning.steps import (
     DeleteObject,
     LookAgain,
     Plan,
+    ReplaceObject,
     Step,
     WriteStatus,
 )
@@ -57,6 +58,8 @@ def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
             apply_object(step, world)
         case WriteStatus(manifest=manifest, manager=manager):
             apply_object(ApplyObject(manifest, manager), world, subresource="status")
+        case ReplaceObject(manifest=manifest, manager=manager):
+            world.kube.replace(manifest, manager=manager)
         case CreateObject(manifest=manifest, manager=manager):
             with contextlib.suppress(AlreadyExists):
                 world.kube.create(manifest, manager=manager)
@@ -132,6 +135,8 @@ def describe(step: Step) -> str:
             return f"apply {_named(manifest)} as {manager}"
         case WriteStatus(manifest=manifest, manager=manager):
             return f"write status of {_named(manifest)} as {manager}"
+        case ReplaceObject(manifest=manifest):
+            return f"replace {_named(manifest)}"
         case CreateObject(manifest=manifest):
             return f"create {_named(manifest)}"
         case DeleteObject(ref=ref):

@@ -40,6 +40,14 @@ class Kube(Protocol):
         """
         ...
 
+    def replace(self, manifest: Manifest, *, manager: str) -> Manifest:
+        """Replace the whole object, which must be as its resourceVersion says (Conflict if not).
+
+        For the few lists that server-side apply cannot mend: an entry that somebody else added
+        stays with an apply, and may clash with ours.
+        """
+        ...
+
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
         ...

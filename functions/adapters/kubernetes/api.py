@@ -68,6 +68,15 @@ class KubernetesApi:
         except NotFound as error:
             raise _nowhere(ref, error) from error
 
+    def replace(self, manifest: Manifest, *, manager: str) -> Manifest:
+        """Replace the whole object by compare-and-set on its resourceVersion."""
+        ref = ref_of(manifest)
+        query = {"fieldManager": manager, **_STRICT}
+        try:
+            return self._rest.call("PUT", _path(ref), query=query, body=manifest)
+        except NotFound as error:
+            raise _nowhere(ref, error) from error
+
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
         ref = ref_of(manifest)

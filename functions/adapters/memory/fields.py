@@ -7,9 +7,11 @@ entry of a list of distinct scalars). Pure: objects in, new objects out.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from functions.adapters.memory.shapes import KEY_DEFAULTS, KeyedBy, Values, Whole, shape_of
@@ -117,11 +119,44 @@ def merged(kind: Kind, live: Any, wanted: Any, path: Path = ()) -> Any:
     entries = children(kind, path, wanted)
     if entries is None or live is MISSING or type(live) is not type(wanted):
         return deepcopy(wanted)
+    if isinstance(live, list):
+        entered = dict(entries)
+        order = _merged_order([step for step, _ in children(kind, path, live) or ()], [*entered])
+        return [
+            merged(kind, _step(live, step), entered[step], (*path, step))
+            if step in entered
+            else deepcopy(_step(live, step))
+            for step in order
+        ]
     result = deepcopy(live)
-    for step, entry in entries:
-        if (*path, step) not in _UNOWNED:
-            _put(result, step, merged(kind, _step(live, step), entry, (*path, step)))
+    for name, entry in entries:
+        if (*path, name) not in _UNOWNED:
+            result[name] = merged(kind, _step(live, name), entry, (*path, name))
     return result
+
+
+def _merged_order(live: list[Element], wanted: list[Element]) -> list[Element]:
+    """Return the entries of both lists in the order the API server gives them.
+
+    What is applied comes in its own order; what only others put there keeps its place among what
+    it stood between.
+    """
+    left, right = deque(live), deque(wanted)
+    shared = deque(step for step in wanted if step in live)
+    order: list[Element] = []
+    while left or right:
+        if left and left[0] not in wanted:
+            order.append(left.popleft())
+        elif left and right and shared and left[0] not in (right[0], shared[0]):
+            left.popleft()  # It comes later, where it stands in `wanted`.
+        else:
+            if left and (left[0] in order or left[0] in islice(right, 1)):
+                left.popleft()
+            if right:
+                order.append(right.popleft())
+            if shared and shared[0] in order:
+                shared.popleft()
+    return order
 
 
 def without(value: Object, paths: Iterable[Path]) -> Object:
@@ -170,17 +205,6 @@ def _step(value: Any, element: Element) -> Any:
             return wanted if wanted in value else MISSING
         case name:
             return value.get(name, MISSING) if isinstance(value, dict) else MISSING
-
-
-def _put(parent: Any, element: Element, value: Any) -> None:
-    if isinstance(element, str):
-        parent[element] = value
-        return
-    before = _step(parent, element)
-    if before is MISSING:
-        parent.append(value)
-    else:
-        parent[parent.index(before)] = value
 
 
 def _drop(parent: Any, element: Element) -> None:

@@ -121,6 +121,12 @@ class MemoryKube:
             item, owners = apply(ref.kind, live.object, live.owners, wanted, owner, force=force)
             return self._store.write(ref, item, owners).shown()
 
+    def replace(self, manifest: Manifest, *, manager: str) -> Manifest:
+        """Replace the whole object by compare-and-set on its resourceVersion."""
+        self.writes.append(Write("replace", ref_of(manifest), manager))
+        with self.faults.around():
+            return self.update(manifest, manager=manager)
+
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
         ref = ref_of(manifest)

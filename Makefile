@@ -1,0 +1,61 @@
+# Everything a person types. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+# CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
+unexport KUBECONFIG
+
+.PHONY: help setup demo down status test check crds lock bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+setup: $(INSTALLED) ## Install what is missing: Debian packages (as root), the environment, the control plane
+	@$(PYTHON) -m local.setup
+	@$(BIN)/python -m local build
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -m local.setup
+	@echo "making the Python environment"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Start everything on this laptop, with a sample ensemble, and leave it running
+	@$(BIN)/python -m local demo
+
+down: ## End the demo and remove what it made
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi
+
+status: ## Say what of the platform runs
+	@$(BIN)/python -m local status
+
+check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and handler tests
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/pytest -q -n 2 tests/unit tests/handlers
+
+test: setup ## All tests, on real servers and a real control plane
+	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract
+	@$(BIN)/pytest -q tests/system
+
+crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API models
+	@$(BIN)/python -m functions.api.crd > crds/zookeeperclusters.yaml
+	@$(BIN)/python -m functions.api.reference > docs/reference/zookeepercluster.md
+
+bench: setup ## Print the figures of benchmarks/
+	@$(BIN)/python -m benchmarks
+
+lock: $(INSTALLED) ## Pin every dependency anew, with hashes
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements/dev.txt
+
+clean: down ## Remove the environment too
+	@rm -rf .venv

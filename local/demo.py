@@ -1,0 +1,157 @@
+"""`python -m local demo`: everything at once, with visible progress, and left running.
+
+It starts the platform, installs the product from this checkout, applies the sample cluster, shows
+each server coming up, writes a znode and reads it from every server. Run again while it is up it
+does no harm and says what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local.kube import Object
+from local.platform import start
+from local.platform.handle import Platform
+from local.platform.parts import CHECKOUT
+from local.platform.state import State
+
+SAMPLE = "config/samples/cluster-small.yaml"
+OVERLAY = "config/overlays/local"
+FUNCTIONS_SECONDS = 60.0
+SERVING_SECONDS = 180.0
+POLL_SECONDS = 0.25
+
+Say = Callable[[str], None]
+
+
+class DemoFailed(Exception):
+    """The demo did not come to its end; says what to look at."""
+
+
+def run(state: State, wishes: start.Wishes, say: Say) -> None:
+    """Bring everything up; raises DemoFailed with what to look at."""
+    began = time.monotonic()
+    is_running = start.running_record(state) is not None
+    say("the platform is up already" if is_running else "starting the platform")
+    start.up(state, wishes, lambda line: say(f"  {line}"))
+    platform = Platform(state.folder)
+    _install(platform, say)
+    say(f"applying {SAMPLE}")
+    platform.kubectl("apply", "-f", str(CHECKOUT / SAMPLE))
+    applied = time.monotonic()
+    cluster = _watch_servers(platform, say)
+    say(f"  the ensemble serves {time.monotonic() - applied:.1f} s after it was applied")
+    _write_and_read(platform, cluster, say)
+    say(f"ready after {time.monotonic() - began:.1f} s\n\n{_how_to_go_on(state, cluster)}")
+
+
+def _install(platform: Platform, say: Say) -> None:
+    say("installing the functions, their rights and their events")
+    manifests = platform.kubectl("kustomize", str(CHECKOUT / OVERLAY)).stdout
+    options = ("--server-side", "--force-conflicts", "--field-manager=demo")
+    platform.kubectl("apply", *options, "-f", "-", input=manifests)
+    deadline = time.monotonic() + FUNCTIONS_SECONDS
+    while waiting := _not_ready(platform):
+        if time.monotonic() > deadline:
+            raise DemoFailed(
+                f"not ready after {FUNCTIONS_SECONDS:.0f} s: {', '.join(waiting)}. Look at "
+                "`kubectl get ksvc,pods,events -n zookeeper-functions`."
+            )
+        time.sleep(POLL_SECONDS)
+    say("  every function is ready")
+
+
+def _not_ready(platform: Platform) -> list[str]:
+    kinds = "ksvc,brokers,triggers,apiserversources,pingsources"
+    found = _json(platform, "get", kinds, "-n", "zookeeper-functions")["items"]
+    return [f"{item['kind']} {item['metadata']['name']}" for item in found if not _is_ready(item)]
+
+
+def _is_ready(item: Object) -> bool:
+    conditions = item.get("status", {}).get("conditions", ())
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _watch_servers(platform: Platform, say: Say) -> Object:
+    """Say each change of a server until all of them serve; returns the cluster."""
+    said: dict[str, str] = {}
+    deadline = time.monotonic() + SERVING_SECONDS
+    while True:
+        cluster = _json(platform, "get", "-f", str(CHECKOUT / SAMPLE))
+        status = cluster.get("status", {})
+        for server in status.get("servers", ()):
+            told = _server_line(server)
+            if said.get(server["name"]) != told:
+                said[server["name"]] = told
+                say(f"  {server['name']}  {told}")
+        if _all_serve(cluster):
+            return cluster
+        if time.monotonic() > deadline:
+            name = cluster["metadata"]["name"]
+            raise DemoFailed(
+                f"{name} does not serve after {SERVING_SECONDS:.0f} s. Look at "
+                f"`kubectl describe zkcluster {name}`."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _server_line(server: Object) -> str:
+    if server["ready"] == "true":
+        return f"{server['mode']}, ready"
+    return str(server.get("message") or f"{server['mode']}, about to be ready")
+
+
+def _all_serve(cluster: Object) -> bool:
+    status, wanted = cluster.get("status", {}), cluster["spec"]["replicas"]
+    conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+    is_ready = status.get("readyReplicas") == wanted
+    return is_ready and all(
+        conditions.get(kind) == "True"
+        for kind in ("Available", "QuorumHealthy", "Reconciled", "Scaled")
+    )
+
+
+def _write_and_read(platform: Platform, cluster: Object, say: Say) -> None:
+    """Write one znode through the client Service and read it from each server by its name."""
+    status = cluster["status"]
+    servers = [f"{server['name']}.{status['service']}" for server in status["servers"]]
+    port = str(cluster["spec"]["config"]["clientPort"])
+    done = platform.run(
+        sys.executable, "-m", "local.znode", status["endpoints"]["client"], port, *servers,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise DemoFailed(f"writing and reading a znode failed: {done.stderr.strip()[-400:]}")
+    for line in done.stdout.splitlines():
+        say(f"  {line}")
+
+
+def _json(platform: Platform, *words: str) -> Object:
+    answer: Object = json.loads(platform.kubectl(*words, "-o", "json").stdout)
+    return answer
+
+
+def _how_to_go_on(state: State, cluster: Object) -> str:
+    name = cluster["metadata"]["name"]
+    folder = _relative(state.folder)
+    return (
+        f"  export KUBECONFIG=$PWD/{folder}/kubeconfig PATH=$PWD/{folder}/bin:$PATH\n"
+        "  kubectl get zkcluster                    # the ensemble\n"
+        f"  kubectl describe zkcluster {name}         # what happened to it\n"
+        f"  kubectl delete pod {name}-0               # watch it come back\n"
+        f"  kubectl logs -f {name}-0                  # a server's log\n"
+        f"  kubectl exec -it {name}-0 -- zkCli.sh     # a client\n"
+        "  kubectl get pods -n zookeeper-functions  # the functions\n"
+        "  make down                                # end everything"
+    )
+
+
+def _relative(folder: Path) -> str:
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
