@@ -124,3 +124,35 @@ def test_an_apply_with_preconditions_never_re_creates(side: Side) -> None:
         with pytest.raises(Conflict):
             side.kube.apply(made(side, CONFIG_MAP, "it", metadata=precondition), manager="one")
     assert side.kube.get(ref(side, CONFIG_MAP, "it")) is None
+
+
+@pytest.mark.parametrize(
+    ("applied", "orders"),
+    [
+        (
+            ("one AB", "two CD", "one BA", "one BXA", "two DC", "two EDC"),
+            ("AB", "ABCD", "BCDA", "BCDXA", "BDXAC", "BEDXAC"),
+        ),
+        (
+            ("one AB", "two BA", "two XBYAZ", "one A", "one WA"),
+            ("AB", "BA", "XBYAZ", "XBYAZ", "XBYWAZ"),
+        ),
+        (
+            ("two A", "one X", "one XA", "one AX", "two AQ", "three ZA"),
+            ("A", "AX", "XA", "AX", "AXQ", "ZAXQ"),
+        ),
+        (
+            ("one ABC", "one ADBC", "two KB", "one CBA", "one B"),
+            ("ABC", "ADBC", "ADKBC", "KCBA", "KB"),
+        ),
+    ],
+    ids=["apart", "shared", "late", "dropped"],
+)
+def test_entries_of_several_managers_have_one_order(
+    side: Side, applied: tuple[str, ...], orders: tuple[str, ...]
+) -> None:
+    side.kube.apply(cluster(side, spec={"replicas": 3}), manager="user")
+    for step, order in zip(applied, orders, strict=True):
+        manager, types = step.split()
+        told = with_status(side, manager, conditions=[condition(type_) for type_ in types])
+        assert "".join(entry["type"] for entry in told["status"]["conditions"]) == order
