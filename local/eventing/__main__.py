@@ -25,7 +25,7 @@ from local.kube import ApiError, KubeClient
 log = logging.getLogger("local.eventing")
 
 RETRY_SECONDS = 0.5
-STOP_SECONDS = 1.0
+STOP_SECONDS = 0.3
 
 
 async def serve(chosen: Settings) -> None:

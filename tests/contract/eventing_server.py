@@ -13,6 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
+from tests.contract.api_server import ApiServer
+from tests.contract.processes import free_ports, running, until
+
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 REPOSITORY = Path(__file__).parents[2]
 # What a name answers, as in the recorded run: status, headers, body, and how long it takes.
@@ -117,15 +122,88 @@ def lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (RECORDINGS / name).read_text().splitlines()]
 
 
-def eventing_command(kubeconfig: Path, state: Path, ports: list[int]) -> list[str]:
-    """Return the command of an eventing part on loopback: ingress, faults and webhook ports."""
-    ingress, faults, webhook = ports
-    return [
+@dataclass(frozen=True, slots=True)
+class Eventing:
+    """A running eventing part on loopback."""
+
+    api: ApiServer
+    ingress: str
+    faults: str
+
+    def broker(
+        self, namespace: str, name: str, *, annotations: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a Broker and return the address of its ingress once it takes events."""
+        path = f"/apis/eventing.knative.dev/v1/namespaces/{namespace}/brokers"
+        metadata = {"name": name, "namespace": namespace, "annotations": dict(annotations or {})}
+        self.api.call("POST", path, manifest("eventing", "Broker", metadata, {}))
+        until(lambda: all_ready(self.api, path), f"the Brokers of {namespace} are Ready")
+        address = f"{self.ingress}/{namespace}/{name}"
+        until(lambda: post(address, EVENT)[0] == 202, f"{address} takes events")
+        return address
+
+    def trigger(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Create a Trigger and wait until it is Ready."""
+        path = f"/apis/eventing.knative.dev/v1/namespaces/{namespace}/triggers"
+        metadata = {"name": name, "namespace": namespace}
+        self.api.call("POST", path, manifest("eventing", "Trigger", metadata, spec))
+        until(lambda: all_ready(self.api, path), f"the Triggers of {namespace} are Ready")
+
+
+EVENT: Mapping[str, str] = {
+    "Content-Type": "application/json",
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "/test",
+    "ce-type": "test",
+}
+
+
+@contextmanager
+def eventing(api: ApiServer, folder: Path) -> Iterator[Eventing]:
+    """Run the eventing part as a process until the block ends."""
+    ingress, faults, webhook = free_ports(3)
+    command = [
         *(sys.executable, "-m", "local.eventing"),
-        f"--kubeconfig={kubeconfig}",
-        f"--state={state}",
+        f"--kubeconfig={api.kubeconfig}",
+        f"--state={folder}",
         "--host=127.0.0.1",
         f"--ingress-port={ingress}",
         f"--faults-port={faults}",
         f"--webhook-port={webhook}",
     ]
+    log = folder / "eventing.log"
+    with running(command, log, cwd=REPOSITORY):
+        until(lambda: "following Brokers" in log.read_text(), f"eventing is up (see {log})")
+        yield Eventing(api, f"http://127.0.0.1:{ingress}", f"http://127.0.0.1:{faults}/faults")
+
+
+def manifest(
+    group: str, kind: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return an object of one of Knative's v1 groups."""
+    version = f"{group}.knative.dev/v1"
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
+
+
+def all_ready(api: ApiServer, path: str) -> bool:
+    """Tell whether every object of a collection is Ready for its newest generation."""
+    return all(_is_ready(item) for item in api.call("GET", path)["items"])
+
+
+def _is_ready(item: Mapping[str, Any]) -> bool:
+    status = item.get("status") or {}
+    return status.get("observedGeneration") == item["metadata"]["generation"] and any(
+        one["type"] == "Ready" and one["status"] == "True" for one in status["conditions"]
+    )
+
+
+def post(
+    url: str, headers: Mapping[str, str], body: str = "{}", method: str = "POST"
+) -> tuple[int, str]:
+    """Send one request; return the status and the body of the answer."""
+    with urllib3.PoolManager() as pool:
+        answer = pool.request(
+            method, url, body=body, headers=dict(headers), timeout=30, retries=False
+        )
+        return answer.status, answer.data.decode()

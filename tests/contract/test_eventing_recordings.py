@@ -7,7 +7,6 @@ server and the laptop's eventing part as a process.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +15,17 @@ from typing import Any
 import pytest
 
 from tests.contract.api_server import ApiServer
-from tests.contract.eventing_server import Recorder, Request, eventing_command, lines, recorder
-from tests.contract.processes import free_ports, running, until
+from tests.contract.eventing_server import (
+    RECORDINGS,
+    Recorder,
+    Request,
+    all_ready,
+    eventing,
+    lines,
+    manifest,
+    recorder,
+)
+from tests.contract.processes import until
 
 pytestmark = pytest.mark.contract
 
@@ -47,50 +55,33 @@ TRANSPORT = {"host", "accept-encoding", "user-agent", "connection", "content-len
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the replay brought: the requests, and when each thing was done."""
+    """What the replay brought: the requests and the objects."""
 
     recorder: Recorder
-    api: str
-    done: Mapping[str, float]
+    api: ApiServer
 
 
 @pytest.fixture(scope="module")
 def replayed(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
     """Do what the recorded run did, on our own platform, once for all tests here."""
-    state = tmp_path_factory.mktemp("eventing")
-    command = eventing_command(api_server.kubeconfig, state, free_ports(3))
-    with recorder() as subscriber, running(command, state / "eventing.log"):
+    folder = tmp_path_factory.mktemp("eventing")
+    with recorder() as subscriber, eventing(api_server, folder):
         _set_up(api_server, subscriber.url)
-        done = _act(api_server, subscriber)
-        yield Replayed(subscriber, api_server.url, done)
+        _act(api_server, subscriber)
+        yield Replayed(subscriber, api_server)
 
 
 def _set_up(api: ApiServer, subscriber: str) -> None:
-    until(lambda: _kinds_are_served(api), "the eventing kinds are served")
     api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     _allow(api)
     api.call("POST", CONFIG_MAPS, _config_map("existing", "0"))
-    api.call("POST", f"{EVENTING}/brokers", _object("eventing", "Broker", "b", {}))
-    for manifest in _triggers(subscriber):
-        api.call("POST", f"{EVENTING}/triggers", manifest)
+    api.call("POST", f"{EVENTING}/brokers", manifest("eventing", "Broker", _meta("b"), {}))
+    for trigger in _triggers(subscriber):
+        api.call("POST", f"{EVENTING}/triggers", trigger)
     api.call("POST", f"{SOURCES}/apiserversources", _api_source())
     api.call("POST", f"{SOURCES}/pingsources", _ping_source())
     for path in (f"{EVENTING}/brokers", f"{EVENTING}/triggers", f"{SOURCES}/apiserversources"):
-        until(lambda path=path: _all_ready(api, path), f"all of {path} are Ready")  # type: ignore[misc]
-
-
-def _kinds_are_served(api: ApiServer) -> bool:
-    return _kinds_of(api, "eventing.knative.dev") >= {"Broker", "Trigger"} and _kinds_of(
-        api, "sources.knative.dev"
-    ) >= {"ApiServerSource", "PingSource"}
-
-
-def _kinds_of(api: ApiServer, group: str) -> set[str]:
-    try:
-        answer = api.call("GET", f"/apis/{group}/v1")
-    except ValueError:
-        return set()  # a group that is not served yet is a 404 in plain text
-    return {one["kind"] for one in answer["resources"]}
+        until(lambda path=path: all_ready(api, path), f"all of {path} are Ready")  # type: ignore[misc]
 
 
 def _allow(api: ApiServer) -> None:
@@ -137,7 +128,7 @@ def _trigger(
     spec: dict[str, Any] = {"broker": "b", "filters": [match], "subscriber": {"uri": uri}}
     if delivery:
         spec["delivery"] = delivery
-    return _object("eventing", "Trigger", f"t-{name}", spec)
+    return manifest("eventing", "Trigger", _meta(f"t-{name}"), spec)
 
 
 def _api_source() -> dict[str, Any]:
@@ -150,7 +141,7 @@ def _api_source() -> dict[str, Any]:
         "ceOverrides": {"extensions": {"origin": "rec"}},
         "sink": _broker_reference(),
     }
-    return _object("sources", "ApiServerSource", "s", spec)
+    return manifest("sources", "ApiServerSource", _meta("s"), spec)
 
 
 def _ping_source() -> dict[str, Any]:
@@ -161,20 +152,15 @@ def _ping_source() -> dict[str, Any]:
         "ceOverrides": {"extensions": {"purpose": "resync"}},
         "sink": _broker_reference(),
     }
-    return _object("sources", "PingSource", "p", spec)
+    return manifest("sources", "PingSource", _meta("p"), spec)
 
 
 def _broker_reference() -> dict[str, Any]:
     return {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "b"}}
 
 
-def _object(group: str, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": f"{group}.knative.dev/v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": dict(spec),
-    }
+def _meta(name: str) -> dict[str, str]:
+    return {"name": name, "namespace": NAMESPACE}
 
 
 def _config_map(name: str, value: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -182,19 +168,7 @@ def _config_map(name: str, value: str, labels: Mapping[str, str] | None = None) 
     return {"metadata": {"name": name, "labels": chosen}, "data": {"v": value}}
 
 
-def _all_ready(api: ApiServer, path: str) -> bool:
-    items = api.call("GET", path)["items"]
-    return all(
-        any(
-            one["type"] == "Ready" and one["status"] == "True"
-            for one in (item.get("status") or {}).get("conditions") or []
-        )
-        for item in items
-    )
-
-
-def _act(api: ApiServer, subscriber: Recorder) -> dict[str, float]:
-    done: dict[str, float] = {}
+def _act(api: ApiServer, subscriber: Recorder) -> None:
     path = f"{CONFIG_MAPS}/a"
     seen = 0
 
@@ -215,14 +189,12 @@ def _act(api: ApiServer, subscriber: Recorder) -> dict[str, float]:
     api.call("DELETE", path)
     heard(1)
     for name in NAMES:
-        done[name] = time.monotonic()
         api.call("POST", CONFIG_MAPS, _config_map(name, "1"))
         # The Broker waits for every Trigger, and its source for the Broker.
         heard(1)
     until(lambda: subscriber.to("/replied"), "the reply is delivered")
     expected = sum(one.path == "/dls" for one in RECORDED)
     until(lambda: len(subscriber.to("/dls")) >= expected, f"{expected} dead letters")
-    return done
 
 
 RECORDED = [
@@ -234,7 +206,7 @@ RECORDED = [
 
 def _shape(request: Request, ours: Replayed | None = None) -> dict[str, Any]:
     """Return what must be equal in every run: the path, the stable headers and the body."""
-    base, api = (ours.recorder.url, ours.api) if ours else (RECORDED_SUBSCRIBER, RECORDED_API)
+    base, api = (ours.recorder.url, ours.api.url) if ours else (RECORDED_SUBSCRIBER, RECORDED_API)
     headers = {
         name: value
         for name, value in request.headers.items()
@@ -307,3 +279,42 @@ def test_pings_come_on_the_schedule_with_a_jitter_below_half_a_second(replayed: 
         assert second % 5 < 0.5 + NOISE_SECONDS
     gaps = [after.t - before.t for before, after in pairwise(pings)]
     assert all(4.5 - NOISE_SECONDS < gap < 5.5 + NOISE_SECONDS for gap in gaps)
+
+
+OBJECTS = {
+    (item["kind"], item["metadata"]["name"]): item
+    for item in json.loads((RECORDINGS / "knative-objects.json").read_text())
+    if item["kind"] != "Deployment"
+}
+PATHS = {
+    "Broker": f"{EVENTING}/brokers",
+    "Trigger": f"{EVENTING}/triggers",
+    "ApiServerSource": f"{SOURCES}/apiserversources",
+    "PingSource": f"{SOURCES}/pingsources",
+}
+
+
+def _stable(item: Mapping[str, Any], subscriber: str, api: str) -> dict[str, Any]:
+    """Return what of an object must be equal in every run."""
+    annotations = dict(item["metadata"]["annotations"])
+    annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None)
+    chosen = {
+        "annotations": annotations,
+        "labels": item["metadata"].get("labels"),
+        "spec": item["spec"],
+        "status": item["status"],
+    }
+    text = json.dumps(chosen).replace(subscriber, "http://subscriber").replace(api, "https://api")
+    stable: dict[str, Any] = json.loads(text)
+    for condition in stable["status"]["conditions"]:
+        del condition["lastTransitionTime"]
+    return stable
+
+
+@pytest.mark.parametrize(("kind", "name"), OBJECTS)
+def test_an_object_gets_the_recorded_defaults_and_status(
+    replayed: Replayed, kind: str, name: str
+) -> None:
+    wanted = _stable(OBJECTS[kind, name], RECORDED_SUBSCRIBER, RECORDED_API)
+    seen = replayed.api.call("GET", f"{PATHS[kind]}/{name}")
+    assert _stable(seen, replayed.recorder.url, replayed.api.url) == wanted
