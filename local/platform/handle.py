@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -64,10 +64,12 @@ class Platform:
         inside = command_inside(State(self.state), command)
         return _run(inside, environment(State(self.state)), input, check=check)
 
-    def local(self, *words: str, check: bool = True) -> Completed:
-        """Run `python -m local` for this platform."""
+    def local(
+        self, *words: str, check: bool = True, extra: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Run `python -m local` for this platform, with `extra` in its environment."""
         command = [sys.executable, "-m", "local", words[0], f"--state={self.state}", *words[1:]]
-        variables = {**os.environ, "PYTHONPATH": python_path()}
+        variables = {**os.environ, "PYTHONPATH": python_path(), **(extra or {})}
         return _run(command, variables, None, check=check)
 
 

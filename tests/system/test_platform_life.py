@@ -70,11 +70,37 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
     assert "--api-port" in refused.stderr
 
 
+def test_a_part_that_cannot_start_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "etcd").write_text("#!/bin/sh\necho the disk is full >&2\nexit 1\n")
+    (programs / "etcd").chmod(0o755)
+    broken = Platform(tmp_path / "state")
+    try:
+        refused = broken.local(
+            "up", SMALL, check=False, extra={"KUBEBUILDER_ASSETS": str(programs)}
+        )
+    finally:
+        broken.local("down")
+    assert refused.returncode == 1
+    assert "it waits for the API server" in refused.stderr
+    assert "etcd.log" in refused.stderr
+    assert "the disk is full" in refused.stderr
+
+
 def test_run_passes_input_output_and_the_exit_code(platform: Platform) -> None:
     done = platform.local("run", "--", "sh", "-c", "cat; pwd; exit 7", check=False)
     assert done.returncode == 7
     assert done.stdout == f"{Path.cwd()}\n"
     assert platform.run("cat", input="typed").stdout == "typed"
+
+
+def test_logs_shows_one_part_and_names_those_there_are(platform: Platform) -> None:
+    assert "etcd" in platform.local("logs", "etcd", "-n", "3").stdout
+    refused = platform.local("logs", "kube-dns", check=False)
+    assert refused.returncode == 1
+    assert "no log of kube-dns yet; there are:" in refused.stderr
+    assert "kube-apiserver" in refused.stderr
 
 
 def test_run_without_a_platform_says_how_to_start_one(tmp_path: Path) -> None:
