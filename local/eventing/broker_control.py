@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from local.eventing.conditions import (
@@ -40,6 +40,7 @@ class BrokerControl:
     def __init__(self, client: KubeClient, ingress_url: str) -> None:
         self._client = client
         self._ingress_url = ingress_url
+        self._subscriptions: dict[Key, Subscription] = {}
 
     async def reconcile(
         self, brokers: Mapping[Key, Object], triggers: Mapping[Key, Object]
@@ -48,14 +49,25 @@ class BrokerControl:
         ours = {key: defaulted(item) for key, item in brokers.items() if _is_ours(item)}
         for key, item in ours.items():
             await guarded(f"Broker {key}", self._broker(key, brokers[key], item))
-        found: dict[Key, list[Subscription]] = {key: [] for key in ours}
-        for key, trigger in sorted(triggers.items()):
-            broker = (key[0], trigger["spec"].get("broker", ""))
+        for gone in set(self._subscriptions) - set(triggers):
+            del self._subscriptions[gone]
+        for key, trigger in triggers.items():
+            broker = _broker_of(key, trigger)
             work = self._trigger(trigger, brokers.get(broker), ours.get(broker))
-            subscription = await guarded(f"Trigger {key}", work)
-            if subscription is not None:
-                found[broker].append(subscription)
+            await guarded(f"Trigger {key}", self._keep(key, work))
+        found: dict[Key, list[Subscription]] = {key: [] for key in ours}
+        for key, subscription in sorted(self._subscriptions.items()):
+            if _broker_of(key, triggers[key]) in ours:
+                found[_broker_of(key, triggers[key])].append(subscription)
         return {key: Route(_waits(item), tuple(found[key])) for key, item in ours.items()}
+
+    async def _keep(self, key: Key, work: Awaitable[Subscription | None]) -> None:
+        """Remember a Trigger's subscription; an API server that is away changes nothing in it."""
+        subscription = await work
+        if subscription is None:
+            self._subscriptions.pop(key, None)
+        else:
+            self._subscriptions[key] = subscription
 
     def _url(self, key: Key) -> str:
         return f"{self._ingress_url}/{key[0]}/{key[1]}"
@@ -152,6 +164,10 @@ class BrokerControl:
             return await resolve(self._client, destination, namespace), true(kind)
         except Unresolved as error:
             return None, false(kind, "Unable to get the dead letter sink's URI", str(error))
+
+
+def _broker_of(key: Key, trigger: Object) -> Key:
+    return key[0], trigger["spec"].get("broker", "")
 
 
 def _is_ours(broker: Object) -> bool:
