@@ -13,12 +13,14 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import CLUSTER, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
+from functions.api.status import Condition
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
+from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import may_start, server_count
 from functions.planning.seen import controller_uid
@@ -37,6 +39,7 @@ MANAGER = "reconcile-cluster"
 # reconcile-cluster, which leaves them out, does not reset them to 1 (tried).
 REPLICAS_MANAGER = "scale"
 RECONCILED = "Reconciled"
+FIELDS = ("service", "selector", "endpoints", "observedGeneration")
 # What a person asked for is no warning.
 QUIET = ("Paused", "Deleting", "Creating")
 
@@ -213,29 +216,46 @@ def _seed_helper_notice(cluster: ZooKeeperCluster) -> Plan:
 
 
 def plan_refused(cluster: ZooKeeperCluster, sentence: str, now: datetime) -> Plan:
-    """Return the status that tells the user what of the spec cannot be followed."""
-    return report(cluster, Wanted(RECONCILED, "False", "InvalidSpec", sentence), now)
+    """Return the status that tells the user what of the spec cannot be followed.
+
+    Everything else stays as it was said last: nothing can be told from a spec that makes no sense.
+    """
+    seen = cluster.status.model_dump(by_alias=True, exclude_none=True, mode="json")
+    fields = {key: seen.get(key) for key in FIELDS}
+    kept = [_again(c) for c in cluster.status.conditions if c.type == SPEC_SAFE]
+    refused = Wanted(RECONCILED, "False", "InvalidSpec", sentence)
+    return _write(cluster, fields, (refused, *kept), now)
+
+
+def _again(seen: Condition) -> Wanted:
+    return Wanted(seen.type, seen.status, seen.reason, seen.message)
 
 
 def report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan:
     """Return the slice of `reconcile-cluster`, with a Warning Event when it turns bad."""
-    part = Slice(
-        manager=MANAGER,
-        fields={
-            "service": names.service_domain(cluster),
-            "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster).items()),
-            "endpoints": _endpoints(cluster),
-            "observedGeneration": _observed(cluster, condition),
-        },
-        conditions=(condition,),
-        owned_types=frozenset({RECONCILED}),
-    )
+    fields = {
+        "service": names.service_domain(cluster),
+        "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster).items()),
+        "endpoints": _endpoints(cluster),
+        "observedGeneration": _observed(cluster, condition),
+    }
+    return _write(cluster, fields, (condition, spec_safe(cluster)), now)
+
+
+def _write(
+    cluster: ZooKeeperCluster, fields: Manifest, conditions: tuple[Wanted, ...], now: datetime
+) -> Plan:
+    part = Slice(MANAGER, fields, conditions, owned_types=frozenset({RECONCILED, SPEC_SAFE}))
     written = write_status(cluster, part, now)
-    is_news = condition.status == "False" and condition.reason not in QUIET
-    if written and is_news and has_turned(cluster, condition):
-        told = Announce("Warning", condition.reason, condition.message, since(cluster, RECONCILED))
-        return (told, *written)
-    return written
+    return (*_warnings(cluster, *conditions), *written) if written else ()
+
+
+def _warnings(cluster: ZooKeeperCluster, *conditions: Wanted) -> Plan:
+    return tuple(
+        Announce("Warning", wanted.reason, wanted.message, since(cluster, wanted.type))
+        for wanted in conditions
+        if wanted.status == "False" and wanted.reason not in QUIET and has_turned(cluster, wanted)
+    )
 
 
 def _observed(cluster: ZooKeeperCluster, condition: Wanted) -> int | None:

@@ -9,6 +9,7 @@ import pytest
 from functions.api.errors import Unavailable
 from functions.api.kinds import CLUSTER, CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
 from functions.manifests.names import APPLIED_HASH
+from functions.runtime.settings import DEFAULT_IMAGE
 
 
 def test_one_custom_resource_becomes_a_serving_ensemble(simulation: Any) -> None:
@@ -18,7 +19,7 @@ def test_one_custom_resource_becomes_a_serving_ensemble(simulation: Any) -> None
     assert (status.replicas, status.ready_replicas, status.version) == (3, 3, "3.9.5")
     assert (status.service, status.bootstrap.state) == ("zk.apps.svc.cluster.local", "completed")
     assert {c.type: c.status for c in status.conditions} == {
-        "Available": "True", "QuorumHealthy": "True", "Reconciled": "True", "Scaled": "True",
+        "Available": "True", "QuorumHealthy": "True", "Reconciled": "True", "Scaled": "True", "SpecSafe": "True",
     }  # fmt: skip
     assert [(s.name, s.my_id, s.ready) for s in status.servers] == [
         ("zk-0", "1", "true"), ("zk-1", "2", "true"), ("zk-2", "3", "true"),
@@ -330,7 +331,7 @@ def test_the_seed_systems_helper_image_is_replaced_and_said_so(simulation: Any) 
     simulation.apply(replicas=1, helperImage="go2sheep/zk-helper:latest")
     simulation.settle()
     template = simulation.kube.get(Ref(STATEFUL_SET, "apps", "zk"))["spec"]["template"]
-    assert template["spec"]["initContainers"][0]["image"] == "functions:test"
+    assert template["spec"]["initContainers"][0]["image"] == DEFAULT_IMAGE
     assert "HelperImageReplaced" in simulation.events()
 
 
