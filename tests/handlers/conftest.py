@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -41,6 +42,7 @@ from functions.runtime.settings import Settings
 from functions.runtime.world import World
 
 NAMESPACE = "apps"
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "observe")
 
 
@@ -55,7 +57,7 @@ class Simulation:
     disks: dict[str, Disk] = field(default_factory=dict)
     markers: list[str] = field(default_factory=list)
     broken_pods: set[str] = field(default_factory=set)
-    clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    clock: datetime = NEW_YEAR
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def world(self) -> World:
@@ -65,7 +67,7 @@ class Simulation:
             now=self._now,
             emit=self._emit,
             fresh_password=lambda: f"password-{next(self._numbers)}",
-            settings=Settings(functions_image="functions:test", conflict_pause=0.0),
+            settings=Settings(conflict_pause=0.0),
         )
 
     def _now(self) -> datetime:
@@ -256,7 +258,9 @@ class Simulation:
         return None
 
     def _address(self, pod: Manifest) -> str:
-        return f"ip-{pod['metadata']['uid']}"
+        """Return an address of its own for every pod that ever was, made from its uid."""
+        number = UUID(pod["metadata"]["uid"]).int
+        return f"10.244.{1 + number // 250}.{number % 250}"
 
     def _disk_of(self, pod: Manifest) -> str:
         metadata = pod["metadata"]
@@ -321,7 +325,7 @@ def _selector(found: Manifest) -> dict[str, str]:
 def simulation() -> Simulation:
     faults = Faults()
     return Simulation(
-        kube=MemoryKube(faults=faults),
+        kube=MemoryKube(now=lambda: NEW_YEAR, faults=faults),
         zookeeper=MemoryZooKeeper(faults=faults),
         faults=faults,
     )

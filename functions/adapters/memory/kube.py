@@ -43,6 +43,8 @@ from functions.api.manifest import Manifest, ref_of
 
 Manifests = list[Manifest]
 
+# What the API server says of an object, that one put here from elsewhere keeps.
+KEPT = frozenset({"generation", "deletionTimestamp", "deletionGracePeriodSeconds"})
 MONITORING = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE})
 
 
@@ -188,6 +190,7 @@ class MemoryKube:
         if before is None:
             self._check_new_uid(ref, given["metadata"].get("uid"))
             ref, blank = self._store.blank(ref, given["metadata"])
+            blank["metadata"] |= {k: v for k, v in given["metadata"].items() if k in KEPT}
         else:
             blank = {"metadata": system_metadata(before.object["metadata"])}
         owners = {

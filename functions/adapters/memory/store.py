@@ -90,7 +90,7 @@ class Store:
         item["metadata"]["resourceVersion"] = str(self._version)
         stored = Stored(item, owners, self.time())
         self._objects[ref] = stored
-        if "deletionTimestamp" in item["metadata"] and not item["metadata"].get("finalizers"):
+        if before is not None and _is_released(item):
             del self._objects[ref]
         return stored
 
@@ -118,10 +118,21 @@ class Store:
             if at(item, path) is MISSING:
                 item.setdefault(path[0], {})[path[1]] = value
         if kind in WITH_GENERATION:
-            old = before.object["metadata"].get("generation", 0) if before else 0
-            raised = before is None or _is_new_generation(before.object, item)
-            item["metadata"]["generation"] = old + 1 if raised else old
+            item["metadata"]["generation"] = _generation(item, before)
         return item
+
+
+def _is_released(item: Object) -> bool:
+    """Whether a deletion that began waits for nothing any more."""
+    metadata = item["metadata"]
+    return "deletionTimestamp" in metadata and not metadata.get("finalizers")
+
+
+def _generation(item: Object, before: Stored | None) -> int:
+    if before is None:
+        return int(item["metadata"].get("generation", 1))
+    old = int(before.object["metadata"].get("generation", 0))
+    return old + 1 if _is_new_generation(before.object, item) else old
 
 
 def _is_new_generation(before: Object, after: Object) -> bool:
