@@ -97,9 +97,13 @@ def at(value: Any, path: Path) -> Any:
     return value
 
 
-def prefixes(paths: Iterable[Path]) -> Paths:
-    """Return `paths` with all the objects and lists around them."""
-    return frozenset(path[:length] for path in paths for length in range(1, len(path) + 1))
+def with_parents(paths: Iterable[Path]) -> Paths:
+    """Return `paths` with the fields around them.
+
+    Entries of lists are not added: whoever owns only something in an entry does not hold it.
+    """
+    around = (path[:length] for path in paths for length in range(1, len(path)))
+    return frozenset(paths) | {path for path in around if isinstance(path[-1], str)}
 
 
 def changed(live: Object, wanted: Object, paths: Paths) -> Paths:
@@ -160,13 +164,20 @@ def _merged_order(live: list[Element], wanted: list[Element]) -> list[Element]:
 
 
 def without(value: Object, paths: Iterable[Path]) -> Object:
-    """Return `value` without what is at `paths`."""
+    """Return `value` without what is at `paths`, nor what that leaves empty."""
     result = deepcopy(value)
     for path in sorted(paths, key=len):
-        parent = at(result, path[:-1])
-        if parent is not MISSING and _step(parent, path[-1]) is not MISSING:
-            _drop(parent, path[-1])
+        _remove(result, path)
     return result
+
+
+def _remove(value: Object, path: Path) -> None:
+    parent = at(value, path[:-1])
+    if parent is MISSING or _step(parent, path[-1]) is MISSING:
+        return
+    _drop(parent, path[-1])
+    if not parent and path[:-1]:
+        _remove(value, path[:-1])
 
 
 def encoded(paths: Paths) -> Object:

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from functions.adapters.memory.fields import (
+    MISSING,
     Object,
     Path,
     Paths,
+    at,
     changed,
     encoded,
     merged,
     owned,
-    prefixes,
+    with_parents,
     without,
 )
 from functions.api.errors import FieldConflict
@@ -64,10 +66,14 @@ def apply(
     for other, paths in conflicts.items():
         others[other] = others[other] - paths
     others = {who: paths - claimed if who.is_nobody else paths for who, paths in others.items()}
-    kept = prefixes(claimed.union(*others.values())) | {_METADATA}
-    dropped = prefixes(owners.get(owner, frozenset())) - kept
+    kept = with_parents(claimed.union(*others.values())) | {_METADATA}
+    dropped = with_parents(owners.get(owner, frozenset())) - kept
     result = without(merged(kind, live, wanted), dropped)
-    return result, _existing({**others, owner: claimed})
+    left = {
+        other: frozenset(path for path in paths if at(result, path) is not MISSING)
+        for other, paths in others.items()
+    }
+    return result, _existing({**left, owner: claimed})
 
 
 def update(
