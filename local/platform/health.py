@@ -28,7 +28,7 @@ class Health:
         return not self.waiting_for
 
 
-def health(state: State, *, needs_nodes: bool) -> Health:
+def health(state: State) -> Health:
     """Look once; never raises for a platform that is not there yet."""
     if ask(state, "/readyz") is None:
         return Health((), "the API server")
@@ -38,7 +38,7 @@ def health(state: State, *, needs_nodes: bool) -> Health:
     if waiting or not parts:
         return Health(done, f"the parts {', '.join(waiting)}")
     done.append(f"{len(parts)} parts running")
-    if needs_nodes:
+    if "node" in parts:
         ready = ready_nodes(state)
         if len(ready) < NODES:
             return Health(done, f"{NODES - len(ready)} of {NODES} nodes to be Ready")

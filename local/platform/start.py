@@ -26,7 +26,7 @@ PREFERRED_API_PORT = 16443
 PREFERRED_INGRESS_PORT = 18480
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
-HOPELESS_RESTARTS = 5
+HOPELESS_RESTARTS = 4
 
 Say = Callable[[str], None]
 
@@ -52,7 +52,7 @@ def up(state: State, wishes: Wishes, say: Say) -> Record:
     with _only_one(state):
         if running := running_record(state):
             say(f"already running (kubeconfig {state.kubeconfig})")
-            return running
+            return _wait_until_usable(state, lambda: running.outside.is_alive, _silent)
         remove_leftovers(state)
         state.claim()
         with (
@@ -61,13 +61,15 @@ def up(state: State, wishes: Wishes, say: Say) -> Record:
         ):
             prepare(state, programs, api.getsockname()[1])
             outside = _start_outside(state, api, ingress, wishes.without)
-        return _wait_until_usable(state, outside, wishes.without, say)
+        return _wait_until_usable(state, lambda: outside.poll() is None, say)
 
 
 def running_record(state: State) -> Record | None:
-    """Return the record of a platform whose first process is alive."""
+    """Return the record of a platform whose processes are alive; None for a half-dead one."""
     record = state.record()
-    return record if record is not None and record.init.is_alive else None
+    if record is None or not record.init.is_alive or not record.outside.is_alive:
+        return None
+    return record
 
 
 @contextmanager
@@ -120,17 +122,19 @@ def _start_outside(
         )
 
 
-def _wait_until_usable(
-    state: State, outside: subprocess.Popen[bytes], without: Collection[str], say: Say
-) -> Record:
+def _silent(_line: str) -> None:
+    """For a platform whose start was said before."""
+
+
+def _wait_until_usable(state: State, is_alive: Callable[[], bool], say: Say) -> Record:
     started = time.monotonic()
     said: set[str] = set()
     seen = Health()
     while time.monotonic() - started < READY_SECONDS:
-        if outside.poll() is not None:
+        if not is_alive():
             raise CannotStart(f"the platform ended again:\n{tail(state.log_of('platform'))}")
         record = running_record(state)
-        seen = health(state, needs_nodes="node" not in without)
+        seen = health(state)
         for step in seen.done:
             if step not in said:
                 say(f"{time.monotonic() - started:5.1f} s  {step}")

@@ -40,8 +40,18 @@ spec:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Platform]:
-    """A platform of this test's own, for tests that end or damage it."""
-    own = Platform(tmp_path / "state")
+    """A platform of this test's own, for tests that end it."""
+    yield from _small_platform(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform for tests that damage it and see it mend itself."""
+    yield from _small_platform(tmp_path_factory.mktemp("damaged"))
+
+
+def _small_platform(folder: Path) -> Iterator[Platform]:
+    own = Platform(folder / "state")
     own.local("up", SMALL)
     yield own
     own.local("down")
@@ -114,21 +124,21 @@ def test_the_hosts_network_is_not_touched(platform: Platform) -> None:
     assert not Path("/sys/class/net/cni0").exists()
 
 
-def test_a_killed_part_is_started_again(small: Platform) -> None:
-    before = _part(small, "dns")
-    small.run("kill", "-KILL", str(before["pid"]))
-    eventually(lambda: _part(small, "dns")["restarts"] == 1, what="a restart of dns")
-    eventually(lambda: _part(small, "dns")["state"] == "running", what="dns to answer again")
-    assert "dns ended with -9" in (small.state / "logs" / "platform.log").read_text()
-    assert small.run("getent", "hosts", "kubernetes.default").stdout.startswith("10.96.0.1 ")
+def test_a_killed_part_is_started_again(damaged: Platform) -> None:
+    before = _part(damaged, "dns")
+    damaged.run("kill", "-KILL", str(before["pid"]))
+    eventually(lambda: _part(damaged, "dns")["restarts"] == 1, what="a restart of dns")
+    eventually(lambda: _part(damaged, "dns")["state"] == "running", what="dns to answer again")
+    assert "dns ended with -9" in (damaged.state / "logs" / "platform.log").read_text()
+    assert damaged.run("getent", "hosts", "kubernetes.default").stdout.startswith("10.96.0.1 ")
 
 
-def test_a_killed_api_server_comes_back_with_its_data(small: Platform) -> None:
-    small.kubectl("create", "configmap", "kept")
-    small.run("kill", "-KILL", str(_part(small, "kube-apiserver")["pid"]))
-    eventually(lambda: _part(small, "kube-apiserver")["restarts"] == 1, what="its restart")
+def test_a_killed_api_server_comes_back_with_its_data(damaged: Platform) -> None:
+    damaged.kubectl("create", "configmap", "kept")
+    damaged.run("kill", "-KILL", str(_part(damaged, "kube-apiserver")["pid"]))
+    eventually(lambda: _part(damaged, "kube-apiserver")["restarts"] == 1, what="its restart")
     eventually(
-        lambda: small.kubectl("get", "configmap", "kept", check=False).returncode == 0,
+        lambda: damaged.kubectl("get", "configmap", "kept", check=False).returncode == 0,
         what="the configmap from before",
     )
 
@@ -171,6 +181,7 @@ def test_a_crashed_platform_is_cleaned_up_by_up_and_by_down(small: Platform) -> 
 
     os.kill(small.record.outside.pid, signal.SIGKILL)
     eventually(lambda: not _processes_of(small), seconds=10, what="the inside to end by itself")
+    assert small.local("status", check=False).returncode == 1
     small.local("down")
     assert not small.state.exists()
 
