@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from local.platform.handle import Platform
+from tests.system.clusters import FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster
 
 LENT = "ZOOKEEPER_FUNCTIONS_PLATFORM"
 
@@ -51,12 +53,46 @@ def _counted(users: Path) -> Iterator[int]:
         yield int(users.read_text()) if users.exists() else 0
 
 
+@pytest.fixture(scope="session")
+def product(platform: Platform) -> Platform:
+    """The platform with the functions on it as a user installs them, and a quick resync."""
+    kustomized = platform.kubectl("kustomize", "config/overlays/local").stdout
+    manifests = list(yaml.safe_load_all(kustomized))
+    often = next(m for m in manifests if m["metadata"]["name"] == "resync-unsettled")
+    often["spec"]["schedule"] = f"*/{RESYNC_SECONDS} * * * * *"
+    quick = yaml.safe_dump_all(manifests)
+    platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=quick)
+    everything = "ksvc,broker,trigger,apiserversource,pingsource"
+    ready = ("wait", everything, "--all", "--for=condition=Ready", "--timeout=60s")
+    platform.kubectl(*ready, "-n", FUNCTIONS_NAMESPACE)
+    return platform
+
+
 @pytest.fixture
 def namespace(platform: Platform) -> Iterator[str]:
     """A fresh namespace; it goes away in the background after the test."""
+    with fresh_namespace(platform) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(platform: Platform) -> Iterator[str]:
+    """A namespace for what all tests of one module look at."""
+    with fresh_namespace(platform) as name:
+        yield name
+
+
+@contextmanager
+def fresh_namespace(platform: Platform) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     platform.kubectl("create", "namespace", name)
     try:
         yield name
     finally:
         platform.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def cluster(product: Platform, namespace: str) -> Cluster:
+    """A cluster that the test has yet to apply."""
+    return Cluster(product, namespace)

@@ -1,0 +1,203 @@
+"""One ZooKeeperCluster as its user sees it: kubectl from outside, ZooKeeper clients from inside."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from local import audit
+from local.platform.handle import Completed, Platform, eventually
+
+Manifest = dict[str, Any]
+Answer = TypeVar("Answer")
+
+FUNCTIONS_NAMESPACE = "zookeeper-functions"
+FUNCTIONS = ("reconcile-cluster", "observe", "scale", "resync", "dead-letter")
+RESYNC_SECONDS = 2
+CLIENT = Path(__file__).with_name("znodes.py")
+CONDITIONS = ("Available", "QuorumHealthy", "Reconciled", "Scaled")
+
+# Small and quick: tests share two processors.
+SMALL: Mapping[str, Any] = {
+    "version": "3.9.5",
+    "storage": {"size": "1Gi"},
+    "resources": {
+        "requests": {"cpu": "10m", "memory": "256Mi"},
+        "limits": {"memory": "256Mi"},
+    },
+    "probes": {"readiness": {"periodSeconds": 1}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster by name; each test states what it expects of it."""
+
+    platform: Platform
+    namespace: str
+    name: str = "zk"
+
+    def kubectl(self, *words: str, input: str | None = None, check: bool = True) -> Completed:
+        return self.platform.kubectl("-n", self.namespace, *words, input=input, check=check)
+
+    def apply(self, replicas: int = 1, **spec: Any) -> None:
+        """Apply a small cluster with these fields of spec on top."""
+        manifest = {
+            "apiVersion": "zookeeper.example.com/v1alpha1",
+            "kind": "ZooKeeperCluster",
+            "metadata": {"name": self.name},
+            "spec": {**SMALL, "replicas": replicas, **spec},
+        }
+        self.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    def patch(self, spec: Mapping[str, Any]) -> None:
+        change = json.dumps({"spec": spec})
+        self.kubectl("patch", "zkcluster", self.name, "--type=merge", "-p", change)
+
+    def get(self, kind: str, name: str = "") -> Manifest:
+        """Return one object (the cluster's name by default); empty when there is none."""
+        words = ("get", kind, name or self.name, "-o", "json", "--ignore-not-found")
+        return _object(self.kubectl(*words).stdout)
+
+    def all_of(self, kind: str, *words: str) -> list[Manifest]:
+        found: list[Manifest] = _object(self.kubectl("get", kind, "-o", "json", *words).stdout)[
+            "items"
+        ]
+        return found
+
+    def owned(self) -> dict[str, str]:
+        """Return "kind/name" to uid of everything the cluster controls."""
+        kinds = "serviceaccount,rolebinding,secret,configmap,service,statefulset"
+        uid = self.get("zkcluster")["metadata"]["uid"]
+        return {
+            f"{o['kind'].lower()}/{o['metadata']['name']}": o["metadata"]["uid"]
+            for o in self.all_of(kinds)
+            if uid in {owner["uid"] for owner in o["metadata"].get("ownerReferences", ())}
+        }
+
+    def status(self) -> Manifest:
+        found: Manifest = self.get("zkcluster").get("status", {})
+        return found
+
+    def condition(self, kind: str) -> Manifest:
+        return condition(self.status(), kind)
+
+    def servers(self) -> dict[str, Manifest]:
+        return {server["name"]: server for server in self.status().get("servers", ())}
+
+    def pods(self) -> dict[str, Manifest]:
+        found = self.all_of("pods", "-l", f"instance={self.name}")
+        return {pod["metadata"]["name"]: pod for pod in found}
+
+    def events(self) -> dict[str, str]:
+        """Return reason to messages of the Kubernetes Events about the cluster."""
+        told: dict[str, str] = {}
+        for event in self.all_of("events", "--field-selector", f"involvedObject.name={self.name}"):
+            if event["involvedObject"]["kind"] == "ZooKeeperCluster":
+                before = told.get(event["reason"], "")
+                told[event["reason"]] = f"{before}\n{event['message']}".strip()
+        return told
+
+    def until(self, look: Callable[[], Answer], what: str, seconds: float = 40) -> Answer:
+        """Wait until `look` finds something; on failure say how the cluster is."""
+        try:
+            return eventually(look, seconds=seconds, what=what)
+        except AssertionError as error:
+            shown = self.kubectl("describe", "zkcluster", self.name, check=False).stdout
+            pods = self.kubectl("get", "pods,pvc,sts", "-o", "wide", check=False).stdout
+            raise AssertionError(f"{error}\n{shown}\n{pods}") from None
+
+    def until_settled(self, seconds: float = 60) -> Manifest:
+        """Wait until all is well and seen; return the status."""
+        return self.until(lambda: _settled(self.get("zkcluster")), "all is well", seconds)
+
+    def hosts(self) -> list[str]:
+        """Return the address of each server in the member list, by its stable name."""
+        domain = f"{self.name}.{self.namespace}.svc.cluster.local:2181"
+        return [f"{member['name']}.{domain}" for member in self.status()["members"]]
+
+    @property
+    def service(self) -> str:
+        return f"{self.name}-client.{self.namespace}.svc.cluster.local:2181"
+
+    def write(self, path: str, value: str, hosts: str = "") -> None:
+        """Write one znode through the client Service, or through the servers named."""
+        words = ("write", hosts or self.service, path, value)
+        self.platform.run(sys.executable, str(CLIENT), *words)
+
+    def read(self, path: str, hosts: Iterable[str] = ()) -> set[str]:
+        """Return what the servers have there; every server is asked by itself."""
+        asked = list(hosts) or self.hosts()
+        said = self.platform.run(sys.executable, str(CLIENT), "read", path, *asked).stdout
+        found: dict[str, str] = json.loads(said)
+        assert set(found) == set(asked)
+        return set(found.values())
+
+    def calls(self, since: datetime, function: str = "") -> list[audit.Call]:
+        """Return the functions' calls of the API server about objects of the namespace."""
+        account = f"{audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:{function}"
+        found = audit.calls(self.platform.state / "logs", since)
+        return [c for c in found if c.user.startswith(account) and c.namespace == self.namespace]
+
+
+def condition(status: Manifest, kind: str) -> Manifest:
+    found = (c for c in status.get("conditions", ()) if c["type"] == kind)
+    return next(found, {"status": "", "reason": "", "message": ""})
+
+
+def is_true(status: Manifest, kind: str) -> bool:
+    return bool(condition(status, kind)["status"] == "True")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _settled(cluster: Manifest) -> Manifest:
+    status: Manifest = cluster.get("status", {})
+    generation = cluster.get("metadata", {}).get("generation")
+    is_seen = all(
+        condition(status, kind).get("observedGeneration") == generation for kind in CONDITIONS
+    )
+    is_well = all(is_true(status, kind) for kind in CONDITIONS)
+    is_ready = (
+        status.get("readyReplicas") == status.get("replicas") == len(status.get("servers", ()))
+    )
+    return status if is_seen and is_well and is_ready else {}
+
+
+def _object(text: str) -> Manifest:
+    found: Manifest = json.loads(text) if text.strip() else {}
+    return found
+
+
+# Runs inside the platform: sends a signal to the Java processes of one PID namespace. A container's
+# first process can be signalled from outside of it only.
+SIGNAL = """
+import os, pathlib, signal, sys
+space, number = sys.argv[1], getattr(signal, sys.argv[2])
+found = []
+for entry in pathlib.Path("/proc").iterdir():
+    if entry.name.isdigit():
+        try:
+            inside = os.readlink(entry / "ns/pid") == space
+            is_java = (entry / "comm").read_text().strip() == "java"
+        except OSError:
+            continue
+        if inside and is_java:
+            os.kill(int(entry.name), number)
+            found.append(entry.name)
+assert found, f"no server in {space}"
+"""
+
+
+def signal_server(cluster: Cluster, pod: str, number: str) -> None:
+    """Send a signal (SIGKILL, SIGSTOP ...) to the ZooKeeper server of a pod."""
+    inside = ("exec", pod, "-c", "zookeeper", "--", "readlink", "/proc/self/ns/pid")
+    space = cluster.kubectl(*inside).stdout.strip()
+    cluster.platform.run(sys.executable, "-c", SIGNAL, space, number)
