@@ -19,14 +19,8 @@ log = logging.getLogger(__name__)
 
 UNSETTLED_SECONDS = 1.0
 SETTLED_SECONDS = 30.0
-FOLLOWED = (
-    kinds.BROKERS,
-    kinds.TRIGGERS,
-    kinds.API_SERVER_SOURCES,
-    kinds.PING_SOURCES,
-    kinds.KNATIVE_SERVICES,
-    kinds.NAMESPACES,
-)
+OURS = (kinds.BROKERS, kinds.TRIGGERS, kinds.API_SERVER_SOURCES, kinds.PING_SOURCES)
+FOLLOWED = (*OURS, kinds.KNATIVE_SERVICES, kinds.NAMESPACES)
 
 
 class Control:
@@ -87,10 +81,7 @@ class Control:
 
     def _is_settled(self) -> bool:
         """Tell whether all is Ready; what is not may wait for something that nobody watches."""
-        followed = [path for path in FOLLOWED if path != kinds.NAMESPACES]
-        return all(
-            _ready(item) for path in followed for item in self._mirrors[path].objects.values()
-        )
+        return all(_ready(item) for path in OURS for item in self._mirrors[path].objects.values())
 
 
 def _ready(item: Mapping[str, Any]) -> bool:

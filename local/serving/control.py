@@ -44,16 +44,18 @@ class Control:
         selector = {"labelSelector": workload.SERVICE_LABEL}
         self._services = Mirror(client, "/apis/serving.knative.dev/v1/services")
         self._deployments = Mirror(client, "/apis/apps/v1/deployments", selector)
+        self._names = Mirror(client, "/api/v1/services", selector)
         self._applied: dict[str, Applied] = {}
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for mirror in (self._services, self._deployments):
+            mirrors = (self._services, self._deployments, self._names)
+            for mirror in mirrors:
                 mirror.changed = self._changed
                 group.create_task(mirror.run())
-            await self._services.synced.wait()
-            await self._deployments.synced.wait()
+            for mirror in mirrors:
+                await mirror.synced.wait()
             log.info("following Knative Services")
             while True:
                 self._changed.clear()
@@ -98,10 +100,8 @@ class Control:
         namespace, name = key
         command = procfile.read(self._procfile).get(name)
         wanted = workload.deployment(service, command)
-        uid, seen = service["metadata"]["uid"], self._deployments.objects.get(key)
-        before = self._applied.get(uid)
-        unchanged = before is not None and before.wanted == wanted
-        if before and unchanged and seen and seen["metadata"]["generation"] <= before.generation:
+        uid = service["metadata"]["uid"]
+        if self._is_applied(key, uid, wanted):
             return None
         paths = {
             "Deployment": f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
@@ -115,6 +115,13 @@ class Control:
         stored = await self._client.apply(paths["Deployment"], wanted, manager=MANAGER)
         self._applied[uid] = Applied(wanted, stored["metadata"]["generation"])
         return None
+
+    def _is_applied(self, key: Key, uid: str, wanted: Object) -> bool:
+        """Tell whether both objects are there as they were applied last."""
+        before, seen = self._applied.get(uid), self._deployments.objects.get(key)
+        if before is None or before.wanted != wanted or seen is None:
+            return False
+        return key in self._names.objects and seen["metadata"]["generation"] <= before.generation
 
 
 def _is_free(existing: Mapping[str, Any] | None, uid: str) -> bool:
