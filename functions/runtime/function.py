@@ -203,6 +203,17 @@ _lock = threading.Lock()
 _worlds: list[World] = []
 
 
+@contextlib.contextmanager
+def connected(to: World) -> Iterator[None]:
+    """Let the functions of this process work on `to`, instead of connecting at the first event."""
+    with _lock:
+        before, _worlds[:] = list(_worlds), [to]
+    try:
+        yield
+    finally:
+        _worlds[:] = before
+
+
 def world() -> World:
     """Return the real World of this process, connected at the first event."""
     with _lock:
