@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from pathlib import Path
 
 from local.kube import KubeClient
@@ -30,11 +31,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _tell_tasks() -> None:
+    """On SIGUSR1: where every task is, for a pod that does not get on."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+
+
 async def _run(arguments: argparse.Namespace) -> None:
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     assert main is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, main.cancel)
+    loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     state = arguments.state.resolve()
     async with KubeClient.from_kubeconfig(arguments.kubeconfig) as client:
         agent = Agent(client, places(arguments.nodes), state, arguments.restart_delay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from local.node.volumes import PodVolumes
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 RETRY_SECONDS = 0.5
 FORCED_GRACE = 1.0
+
+log = logging.getLogger("node")
 
 
 class PodKeeper:
@@ -252,7 +255,8 @@ class PodKeeper:
             except PodGone:
                 self.vanished()
                 return
-            except (ApiError, aiohttp.ClientError, TimeoutError):
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                log.warning("status of %s/%s not sent: %s", *self.key, error)
                 self._dirty.set()
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -267,7 +271,7 @@ class PodKeeper:
             await self._services.cluster.client.call(
                 "PATCH",
                 f"{self._path()}/status",
-                body={"metadata": {"uid": self.uid}, "status": status},
+                body={"metadata": {"uid": self.uid}, "status": _replacing_addresses(status)},
                 content_type=STRATEGIC_MERGE,
             )
         except ApiError as error:
@@ -302,6 +306,14 @@ class PodKeeper:
 
 def _with(around: Surroundings, **changes: Any) -> Surroundings:
     return replace(around, **changes)
+
+
+def _replacing_addresses(status: Object) -> Object:
+    """A strategic merge would keep old addresses beside the new ones."""
+    replaced = {
+        key: [{"$patch": "replace"}, *status[key]] for key in ("podIPs", "hostIPs") if key in status
+    }
+    return {**status, **replaced}
 
 
 def _without_times(status: Object) -> Object:
