@@ -23,7 +23,7 @@ from functions.manifests.names import (
     stateful_set_name,
 )
 from functions.planning.ensemble import ServerStats
-from functions.planning.membership import quorum
+from functions.planning.membership import counted, quorum
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
 from functions.planning.status import Slice, Wanted, has_turned, write_status
 from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
@@ -62,11 +62,11 @@ def _open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
         for ordinal in range(count or cluster.spec.replicas)
     )
     record = Bootstrap.model_validate({"state": state, "members": members})
-    told = f"The ensemble is created with {len(members)} servers."
+    told = f"The ensemble is created with {counted(len(members), 'server')}."
     if state == "adopted":
         told = (
-            f"Servers or volumes of {len(members)} servers were there before this object: they "
-            "keep their data and their member list, and none of them may start empty."
+            f"Pods or volumes of {counted(len(members), 'server')} were there before this object: "
+            "data and member lists are kept, and no server may start empty."
         )
     started = Announce("Normal", "Adopted" if count else "CreationStarted", told)
     return (started, *_status(cluster, record, _progress(cluster, record, seen), now))
@@ -94,7 +94,7 @@ def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: 
         return _status(cluster, recorded, _progress(cluster, recorded, seen), now)
     if _has_quorum(record, seen):
         completed = record.model_copy(update={"state": "completed"})
-        told = f"The ensemble of {len(record.members)} servers has its first quorum."
+        told = f"The ensemble of {counted(len(record.members), 'server')} has its first quorum."
         return (
             Announce("Normal", "Created", told),
             *_status(cluster, completed, _progress(cluster, completed, seen), now),
@@ -174,7 +174,7 @@ def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wante
         return Wanted(SCALED, "False", "NotSupportedYet", not_yet)
     if record.state == "open":
         serving = sum(stats.mode in ("leader", "follower") for stats in seen.modes)
-        told = f"{serving} of {count} servers serve; the first quorum needs {quorum(count)}."
+        told = f"{serving} of {counted(count, 'server')} serve; the first quorum needs {quorum(count)}."
         return Wanted(SCALED, "False", "Creating", told)
     if wanted != count:
         told = (
@@ -182,7 +182,9 @@ def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wante
             f"servers yet: the ensemble stays at {count} and is not touched."
         )
         return Wanted(SCALED, "False", "NotSupportedYet", told)
-    return Wanted(SCALED, "True", "AsWanted", f"The ensemble has {count} servers, as wanted.")
+    return Wanted(
+        SCALED, "True", "AsWanted", f"The ensemble has {counted(count, 'server')}, as wanted."
+    )
 
 
 def _not_carried_out(cluster: ZooKeeperCluster) -> str:

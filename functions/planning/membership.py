@@ -36,3 +36,8 @@ def server_count(cluster: ZooKeeperCluster) -> int:
     """Return how many servers the record has: all that were ever made, and none more."""
     record = cluster.status.bootstrap
     return len(cluster.status.members or (record.members if record is not None else ()))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the singular for one: `1 server`, `3 servers`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

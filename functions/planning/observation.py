@@ -15,7 +15,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
 from functions.manifests.names import ordinal_of, pod_name
 from functions.planning.ensemble import ServerStats
-from functions.planning.membership import quorum, voters
+from functions.planning.membership import counted, quorum, voters
 from functions.planning.seen import SeenPod
 from functions.planning.status import Slice, Wanted, has_turned, since, write_status
 from functions.planning.steps import Announce, Plan
@@ -112,7 +112,7 @@ def available(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wan
     member_ids = voters(cluster)
     serving = [r for r in reports if r.is_serving and r.id in member_ids]
     count, needed = len(member_ids), quorum(len(member_ids))
-    told = f"{len(serving)} of {count} voters serve"
+    told = f"{len(serving)} of {counted(count, 'voter')} serve"
     if len(serving) >= needed and leader(reports) is not None:
         return Wanted(AVAILABLE, "True", "QuorumServes", f"{told}, {needed} are needed.")
     if sum(r.is_unreachable for r in reports if r.id in member_ids) >= needed:
@@ -131,10 +131,14 @@ def quorum_healthy(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -
     missing = _missing(cluster, reports)
     count = len(voters(cluster))
     if not missing:
-        return Wanted(QUORUM_HEALTHY, "True", "AllServe", f"All {count} voters serve.")
-    told = f"{count - len(missing)} of {count} voters serve: {'; '.join(missing)}."
+        return Wanted(QUORUM_HEALTHY, "True", "AllServe", _all_serve(count))
+    told = f"{count - len(missing)} of {counted(count, 'voter')} serve: {'; '.join(missing)}."
     reason = "NoQuorum" if count - len(missing) < quorum(count) else "ServersMissing"
     return Wanted(QUORUM_HEALTHY, "False", reason, told)
+
+
+def _all_serve(count: int) -> str:
+    return "The only voter serves." if count == 1 else f"All {count} voters serve."
 
 
 def _missing(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> tuple[str, ...]:
