@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +147,16 @@ class Cluster:
         return [c for c in found if c.user.startswith(account) and c.namespace == self.namespace]
 
 
+@contextmanager
+def fresh_namespace(platform: Platform) -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    platform.kubectl("create", "namespace", name)
+    try:
+        yield name
+    finally:
+        platform.kubectl("delete", "namespace", name, "--wait=false")
+
+
 def condition(status: Manifest, kind: str) -> Manifest:
     found = (c for c in status.get("conditions", ()) if c["type"] == kind)
     return next(found, {"status": "", "reason": "", "message": ""})
@@ -198,6 +210,14 @@ assert found, f"no server in {space}"
 
 def signal_server(cluster: Cluster, pod: str, number: str) -> None:
     """Send a signal (SIGKILL, SIGSTOP ...) to the ZooKeeper server of a pod."""
+    signal_in(cluster.platform, process_space(cluster, pod), number)
+
+
+def process_space(cluster: Cluster, pod: str) -> str:
+    """Return the name of the PID namespace of a pod's server; it changes with each restart."""
     inside = ("exec", pod, "-c", "zookeeper", "--", "readlink", "/proc/self/ns/pid")
-    space = cluster.kubectl(*inside).stdout.strip()
-    cluster.platform.run(sys.executable, "-c", SIGNAL, space, number)
+    return cluster.kubectl(*inside).stdout.strip()
+
+
+def signal_in(platform: Platform, space: str, number: str) -> None:
+    platform.run(sys.executable, "-c", SIGNAL, space, number)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import yaml
 
 from local.platform.handle import Platform
-from tests.system.clusters import FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster
+from tests.system.clusters import FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster, fresh_namespace
 
 LENT = "ZOOKEEPER_FUNCTIONS_PLATFORM"
 
@@ -80,16 +79,6 @@ def shared_namespace(platform: Platform) -> Iterator[str]:
     """A namespace for what all tests of one module look at."""
     with fresh_namespace(platform) as name:
         yield name
-
-
-@contextmanager
-def fresh_namespace(platform: Platform) -> Iterator[str]:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    platform.kubectl("create", "namespace", name)
-    try:
-        yield name
-    finally:
-        platform.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
