@@ -174,7 +174,8 @@ def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wante
         return Wanted(SCALED, "False", "NotSupportedYet", not_yet)
     if record.state == "open":
         serving = sum(stats.mode in ("leader", "follower") for stats in seen.modes)
-        told = f"{serving} of {counted(count, 'server')} serve; the first quorum needs {quorum(count)}."
+        servers = counted(count, "server")
+        told = f"{serving} of {servers} serve; the first quorum needs {quorum(count)}."
         return Wanted(SCALED, "False", "Creating", told)
     if wanted != count:
         told = (
