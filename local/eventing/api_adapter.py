@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF = 0.8
 LONGEST_BACKOFF = 30.0
 REWATCH_SECONDS = 0.2
+# The real adapter looks once, when its pod has started. This one starts at once, so it gives kinds
+# that are being installed together with the source as long as a pod takes.
+START_SECONDS = 2.0
 
 
 class Crashed(Exception):
@@ -66,10 +69,10 @@ class ApiAdapter:
 
     async def run(self) -> None:
         """Follow all collections until cancelled."""
-        backoff = 0.5
+        backoff, latest = 0.5, asyncio.get_running_loop().time() + START_SECONDS
         while True:
             try:
-                watched = await self._collections()
+                watched = await self._collections(latest)
                 break
             except (Crashed, ApiError, aiohttp.ClientError, TimeoutError) as error:
                 log.warning("the adapter cannot start and tries again: %s", error)
@@ -81,13 +84,13 @@ class ApiAdapter:
             for one in watched:
                 group.create_task(self._reflect(one, len(watched)))
 
-    async def _collections(self) -> list[Watched]:
+    async def _collections(self, latest: float) -> list[Watched]:
         found: list[Watched] = []
         for resource in self._config.resources:
-            found += await self._collections_of(resource)
+            found += await self._collections_of(resource, latest)
         return found
 
-    async def _collections_of(self, resource: Mapping[str, Any]) -> list[Watched]:
+    async def _collections_of(self, resource: Mapping[str, Any], latest: float) -> list[Watched]:
         base = group_path(resource["apiVersion"])
         plural = guessed_plural(resource["kind"])
         served = await self._client.get(base)
@@ -95,6 +98,8 @@ class ApiAdapter:
             raise Crashed(f"{resource['apiVersion']} is not served yet")
         known = next((kind for kind in served["resources"] if kind["name"] == plural), None)
         selector = selector_text(resource.get("selector"))
+        if known is None and asyncio.get_running_loop().time() < latest:
+            raise Crashed(f"{resource['apiVersion']} has no {plural} yet")
         if known is None:
             # The real adapter skips it too, until its next start.
             log.error("%s has no %s: it is not watched", resource["apiVersion"], plural)

@@ -187,16 +187,16 @@ def _matched(
     selector = spec.get("namespaceSelector")
     if selector is None:
         return [own], False
-    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        # One watch of all; the real adapter starts anew for every new namespace, which only
-        # adds duplicates.
-        return [""], True
     matching = [
         name
         for (_, name), item in namespaces.items()
         if selects(selector, item["metadata"].get("labels") or {})
     ]
-    return sorted(matching), False
+    # An empty selector means one watch of everything. The real adapter starts anew for every new
+    # namespace even then, which only adds duplicates.
+    return sorted(matching), not selector.get("matchLabels") and not selector.get(
+        "matchExpressions"
+    )
 
 
 def _overrides(spec: Mapping[str, Any]) -> Mapping[str, str]:

@@ -122,3 +122,8 @@ def test_scaling_annotations_on_the_service_itself_are_refused() -> None:
     error = admission_error(manifest)
     assert error is not None
     assert "autoscaling annotations must be put under" in error
+
+
+def test_a_misspelt_field_is_refused_by_the_schema() -> None:
+    error = admission_error(service(pod={"serviceAccount": "a"}))
+    assert error == 'strict decoding error: unknown field "spec.template.spec.serviceAccount"'
