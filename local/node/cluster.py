@@ -6,8 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+import aiohttp
+
 from local.kube import KubeClient, Mirror, Object
 
+FRESH_SECONDS = 2.0
 _PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
 
 
@@ -20,7 +23,7 @@ class Token:
 
 
 class Cluster:
-    """Reads are fresh; the mirrors only say when a ConfigMap or Secret has changed."""
+    """Reads are fresh; the mirrors say when a ConfigMap or Secret has changed, and stand in."""
 
     def __init__(self, client: KubeClient) -> None:
         self.client = client
@@ -36,10 +39,24 @@ class Cluster:
                 group.create_task(mirror.run())
 
     async def config_map(self, namespace: str, name: str) -> Object | None:
-        return await self.client.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        return await self._current("ConfigMap", namespace, name)
 
     async def secret(self, namespace: str, name: str) -> Object | None:
-        return await self.client.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        return await self._current("Secret", namespace, name)
+
+    async def _current(self, kind: str, namespace: str, name: str) -> Object | None:
+        """Read it afresh; while the API server is away the mirror's copy has to do.
+
+        As with a kubelet, a container can thereby be started again without the API server.
+        """
+        path = f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
+        try:
+            return await asyncio.wait_for(self.client.get(path), FRESH_SECONDS)
+        except (aiohttp.ClientError, TimeoutError):
+            known = self.mirrors[kind].objects.get((namespace, name))
+            if known is None:
+                raise
+            return known
 
     def version(self, kind: str, namespace: str, name: str) -> str:
         """The resourceVersion last seen of a ConfigMap or Secret; empty when there is none."""

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from local.kube import ApiError, Object
+from local.kube import Object
 from local.node.container import ContainerKeeper
 from local.node.errors import CannotMount, PodGone
 from local.node.events import Happening
 from local.node.network import NetworkFailure
 from local.node.records import Kind, Record, Terminated, Waiting, records_of
+from local.node.reporter import StatusReporter
 from local.node.services import Services
 from local.node.status import Surroundings, pod_status
 from local.node.surroundings import PodPlace
 from local.node.volumes import PodVolumes
 
-STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 RETRY_SECONDS = 0.5
 FORCED_GRACE = 1.0
-
-log = logging.getLogger("node")
 
 
 class PodKeeper:
@@ -46,8 +40,7 @@ class PodKeeper:
         self._network: tuple[Path, str] | None = None
         self._stop_asked = asyncio.Event()
         self._is_absent = False
-        self._dirty = asyncio.Event()
-        self._sent = ""
+        self._reporter = StatusReporter(services.cluster.client, pod["metadata"])
         self.is_over = False
 
     @property
@@ -64,7 +57,7 @@ class PodKeeper:
         if pod["metadata"].get("deletionTimestamp"):
             self._stop_asked.set()
         else:
-            self._dirty.set()
+            self._reporter.changed.set()
 
     def vanished(self) -> None:
         """The object is gone from the API server without us: end at once."""
@@ -73,7 +66,7 @@ class PodKeeper:
 
     async def run(self) -> None:
         """From the start to the removal of everything; returns when the pod is no more."""
-        sender = asyncio.create_task(self._send_statuses())
+        sender = asyncio.create_task(self._report())
         life = asyncio.create_task(self._live())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -88,7 +81,8 @@ class PodKeeper:
         await self._stop_containers(self._grace())
         await self._clean_up()
         sender.cancel()
-        await self._say_goodbye()
+        if not self._is_absent:
+            await self._reporter.say_goodbye(self._status)
 
     def _grace(self) -> float:
         metadata = self.pod["metadata"]
@@ -213,72 +207,25 @@ class PodKeeper:
             network, self._network = self._network, None
             await self._services.networks.detach(self.uid, network[1])
 
-    async def _say_goodbye(self) -> None:
-        """Send the last status and take the object away, however long the API server is away."""
-        while not self._is_absent:
-            try:
-                await self._send_status()
-                await self._services.cluster.client.delete(
-                    self._path(),
-                    {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}},
-                )
-            except PodGone:
-                return
-            except ApiError as error:
-                if error.status == 409:
-                    return
-                await asyncio.sleep(RETRY_SECONDS)
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
-
     # -- telling -----------------------------------------------------------------------------
 
-    def _path(self) -> str:
-        namespace, name = self.key
-        return f"/api/v1/namespaces/{namespace}/pods/{name}"
+    async def _report(self) -> None:
+        try:
+            await self._reporter.run(self._status)
+        except PodGone:
+            self.vanished()
 
     def _changed(self) -> None:
-        self._dirty.set()
+        self._reporter.changed.set()
 
     def _tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         self._services.events.record(self.pod, Happening(reason, message, warning=warning))
 
-    async def _send_statuses(self) -> None:
-        """Send each new status; one that cannot be sent now is sent when it can."""
-        while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            try:
-                await self._send_status()
-            except PodGone:
-                self.vanished()
-                return
-            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                log.warning("status of %s/%s not sent: %s", *self.key, error)
-                self._dirty.set()
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _send_status(self) -> None:
+    def _status(self) -> Object | None:
+        """What there is to tell; nothing before the pod has begun here."""
         if not self._around.started_at:
-            return
-        status = pod_status(self.pod, self.records, self._around, datetime.now(UTC))
-        text = json.dumps(_without_times(status), sort_keys=True)
-        if text == self._sent:
-            return
-        try:
-            await self._services.cluster.client.call(
-                "PATCH",
-                f"{self._path()}/status",
-                body={"metadata": {"uid": self.uid}, "status": _replacing_addresses(status)},
-                content_type=STRATEGIC_MERGE,
-            )
-        except ApiError as error:
-            if error.status in (404, 409):
-                raise PodGone(str(error)) from error
-            raise
-        self._sent = text
+            return None
+        return pod_status(self.pod, self.records, self._around, datetime.now(UTC))
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -306,20 +253,3 @@ class PodKeeper:
 
 def _with(around: Surroundings, **changes: Any) -> Surroundings:
     return replace(around, **changes)
-
-
-def _replacing_addresses(status: Object) -> Object:
-    """A strategic merge would keep old addresses beside the new ones."""
-    replaced = {
-        key: [{"$patch": "replace"}, *status[key]] for key in ("podIPs", "hostIPs") if key in status
-    }
-    return {**status, **replaced}
-
-
-def _without_times(status: Object) -> Object:
-    """A status compared without the times that are made anew each time it is computed."""
-    conditions = [
-        {key: value for key, value in condition.items() if key != "lastTransitionTime"}
-        for condition in status["conditions"]
-    ]
-    return {**status, "conditions": conditions}

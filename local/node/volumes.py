@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import uuid
@@ -91,8 +92,10 @@ class PodVolumes:
         return self._tokens.is_due() or self._versions(pod) != self._seen
 
     def _versions(self, pod: Object) -> dict[tuple[str, str], str]:
+        """What the written volumes depend on: other objects, and the pod's own metadata."""
         namespace = pod["metadata"]["namespace"]
-        return {
+        own = [pod["metadata"].get(key) for key in ("labels", "annotations")]
+        return {("Pod", ""): json.dumps(own, sort_keys=True)} | {
             reference: self._cluster.version(reference[0], namespace, reference[1])
             for volume in pod["spec"].get("volumes") or []
             for reference in references(volume)
