@@ -1,7 +1,7 @@
-"""Where the API server is and who we are to it, as the `kubernetes` package finds it out.
+"""Where the API server is and who we are to it: of a kubeconfig, or else of the pod we are in.
 
-The package is used for nothing else: its typed classes would cost a cold start more than
-everything we do with the answers.
+A kubeconfig is read by the `kubernetes` package, for its many ways to authenticate. The package is
+used for nothing else: its typed classes would cost a start more than all we do with the answers.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import urllib3
 
 from functions.adapters.kubernetes.api import KubernetesApi
+from functions.adapters.kubernetes.in_pod import CONNECTIONS, connect_in_pod
 from functions.adapters.kubernetes.rest import Rest
 from functions.api.errors import Unavailable
 
 DEFAULT_SECONDS = 10.0
-_CONNECTIONS = 8
 
 
 def connect(timeout: float = DEFAULT_SECONDS) -> KubernetesApi:
@@ -27,25 +26,26 @@ def connect(timeout: float = DEFAULT_SECONDS) -> KubernetesApi:
 
     Raises Unavailable with what to set when there is neither. Nothing is sent yet.
     """
-    configuration = _configuration()
-    return KubernetesApi(
-        Rest(
-            _pool(configuration),
-            configuration.host,
-            credentials=_Credentials(configuration),
-            timeout=timeout,
-        )
-    )
+    path = os.environ.get("KUBECONFIG")
+    return _connect_by_file(path, timeout) if path else connect_in_pod(timeout)
+
+
+def _connect_by_file(path: str, timeout: float) -> KubernetesApi:
+    configuration = _configuration(path)
+    credentials = _Credentials(path, configuration)
+    rest = Rest(_pool(configuration), configuration.host, credentials=credentials, timeout=timeout)
+    return KubernetesApi(rest)
 
 
 class _Credentials:
-    """The token of a configuration, asked for on every call.
+    """The token of a kubeconfig, asked for on every call.
 
-    The package itself reads an in-cluster token again every minute and runs a plugin again when
-    its token expires, but a `tokenFile` of a kubeconfig only when the kubeconfig is read.
+    The package itself runs a plugin again when its token expires, but it reads a `tokenFile` only
+    when the kubeconfig is read.
     """
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(self, path: str, configuration: Any) -> None:
+        self._path = path
         self._configuration = configuration
 
     def headers(self) -> Mapping[str, str]:
@@ -53,22 +53,17 @@ class _Credentials:
         return {"Authorization": token.strip()} if token else {}
 
     def renew(self) -> None:
-        self._configuration = _configuration()
+        self._configuration = _configuration(self._path)
 
 
-def _configuration() -> Any:
-    # Imported late, so that what never talks to a cluster (`render`, tests) does not pay for it.
+def _configuration(path: str) -> Any:
+    # Imported late, so that what never reads a kubeconfig (a pod, `render`) does not pay for it.
     from kubernetes import config
     from kubernetes.client.configuration import Configuration
 
     found = Configuration()
-    path = os.environ.get("KUBECONFIG")
-    # The package looks at KUBECONFIG only once, when it is imported; and it has no types.
-    load: Any = (
-        partial(config.load_kube_config, config_file=path) if path else config.load_incluster_config
-    )
     try:
-        load(client_configuration=found)
+        config.load_kube_config(config_file=path, client_configuration=found)
     except (config.ConfigException, OSError) as error:
         raise Unavailable(
             f"No usable access to a Kubernetes API server: {error} "
@@ -84,7 +79,7 @@ def _pool(configuration: Any) -> urllib3.PoolManager:
         context.verify_mode = ssl.CERT_NONE
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    options: dict[str, Any] = {"ssl_context": context, "maxsize": _CONNECTIONS, "block": False}
+    options: dict[str, Any] = {"ssl_context": context, "maxsize": CONNECTIONS, "block": False}
     if configuration.tls_server_name:
         options["server_hostname"] = configuration.tls_server_name
     if configuration.proxy:
