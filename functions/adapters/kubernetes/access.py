@@ -62,8 +62,9 @@ def _configuration(path: str) -> Any:
     from kubernetes.client.configuration import Configuration
 
     found = Configuration()
+    load: Any = config.load_kube_config  # The package has no types.
     try:
-        config.load_kube_config(config_file=path, client_configuration=found)
+        load(config_file=path, client_configuration=found)
     except (config.ConfigException, OSError) as error:
         raise Unavailable(
             f"No usable access to a Kubernetes API server: {error} "
