@@ -64,13 +64,15 @@ def test_the_ingress_answers_a_request_as_recorded(quiet: str, case: dict[str, A
 
 
 @pytest.fixture(scope="module")
-def kubectl(platform: Eventing) -> list[str]:
+def kubectl(platform: Eventing) -> Iterator[list[str]]:
     """kubectl, once the webhooks are in force and the object to be changed exists."""
     command = [control_plane("kubectl"), f"--kubeconfig={platform.api.kubeconfig}"]
     refused = next(case["manifest"] for case in ADMISSION if case["case"] == "ping-every")
     until(lambda: _apply(command, refused, "--dry-run=server").returncode, "the webhooks refuse")
     _apply(command, json.dumps(FIXED))
-    return command
+    yield command
+    path = "/apis/eventing.knative.dev/v1/namespaces/rec/triggers/fixed"
+    platform.api.call("DELETE", path)
 
 
 def _apply(kubectl: list[str], manifest: str, *flags: str) -> subprocess.CompletedProcess[str]:
