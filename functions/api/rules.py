@@ -84,7 +84,6 @@ class Spec(BaseModel):
         extra="forbid",
         frozen=True,
         populate_by_name=True,
-        use_attribute_docstrings=True,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 
@@ -98,10 +97,16 @@ class Spec(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Add the rules of the whole object to its schema."""
+        """Add to the schema the rules of the whole object and what is said of each field."""
+        from functions.api.docstrings import field_docstrings
+
         reference = handler(schema)
         resolved = handler.resolve_ref_schema(reference)
         resolved.update(with_rules(resolved, cls.rules))
+        for name, said in field_docstrings(cls).items():
+            if name in cls.model_fields:
+                field = cls.model_fields[name]
+                resolved["properties"][field.alias or name]["description"] = said
         return reference
 
 
