@@ -30,9 +30,11 @@ def _of_class(model: type) -> dict[str, str]:
 
 def _documented(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, text in pairwise(definition.body):
-        match field, text:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(said))),
-            ):
-                yield name, inspect.cleandoc(said)
+        if isinstance(field, ast.AnnAssign) and (said := _text(text)):
+            yield ast.unparse(field.target), said
+
+
+def _text(statement: ast.stmt) -> str:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return inspect.cleandoc(ast.literal_eval(value)) if value is not None and is_text else ""
