@@ -7,8 +7,8 @@ tested together with what is on record.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,16 @@ import functions.scale  # noqa: F401 - importing a function deploys it
 from functions.adapters.memory import Faults, MemoryKube
 from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Kind, Ref
+from functions.api.kinds import (
+    CLUSTER,
+    EVENT,
+    KINDS,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    STATEFUL_SET,
+    Kind,
+    Ref,
+)
 from functions.api.manifest import Manifest
 from functions.planning.ensemble import EnsembleConfig, Member
 from functions.planning.preparation import (
@@ -36,7 +45,7 @@ from functions.planning.preparation import (
     plan_preparation,
 )
 from functions.pods.record import parse_record
-from functions.runtime.events import Event, reference_event
+from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
 from functions.runtime.settings import Settings
 from functions.runtime.world import World
@@ -44,6 +53,18 @@ from functions.runtime.world import World
 NAMESPACE = "apps"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+
+
+@dataclass
+class Passwords:
+    """Gives a new password each time, or always the `only` one."""
+
+    only: str = ""
+    given: int = 0
+
+    def __call__(self) -> str:
+        self.given += 1
+        return self.only or f"password-{self.given}"
 
 
 @dataclass
@@ -58,7 +79,7 @@ class Simulation:
     markers: list[str] = field(default_factory=list)
     broken_pods: set[str] = field(default_factory=set)
     clock: datetime = NEW_YEAR
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    passwords: Passwords = field(default_factory=Passwords)
 
     def world(self) -> World:
         return World(
@@ -66,7 +87,7 @@ class Simulation:
             zookeeper=self.zookeeper,
             now=self._now,
             emit=self._emit,
-            fresh_password=lambda: f"password-{next(self._numbers)}",
+            fresh_password=self.passwords,
             settings=Settings(conflict_pause=0.0),
         )
 
@@ -77,6 +98,15 @@ class Simulation:
     def _emit(self, attributes: Any, data: Any) -> None:
         del data
         self.sent.append(Ref(CLUSTER, attributes["namespace"], attributes["name"]))
+
+    def fork(self) -> Simulation:
+        """Return another world that is the same so far; stored objects never change."""
+        stored = self.kube._store.snapshot().values()
+        return copy.deepcopy(self, {id(item): item for item in stored})
+
+    def is_as(self, other: Simulation) -> bool:
+        """Whether this fork of `other` (or the other way round) holds the very same objects."""
+        return self.kube._store.snapshot() == other.kube._store.snapshot()
 
     # What a user does.
 
@@ -105,11 +135,28 @@ class Simulation:
         return next(((c.status, c.reason) for c in found), ("", ""))
 
     def events(self) -> list[str]:
-        from functions.api.kinds import EVENT
-
         return [event["reason"] for event in self.kube.list(EVENT, None)]
 
+    def pods(self) -> list[str]:
+        return [pod["metadata"]["name"] for pod in self.kube.list(POD, NAMESPACE)]
+
+    def objects_left(self) -> list[str]:
+        """Return every object there is beside the Events."""
+        kinds = [k for k in KINDS.values() if k != EVENT and "monitoring" not in k.group]
+        return [
+            f"{found['kind']} {found['metadata']['name']}"
+            for kind in kinds
+            for found in self.kube.list(kind, None)
+        ]
+
     # What Knative does.
+
+    def resync(self, scope: str) -> list[Ref]:
+        """Let a PingSource tick; return the clusters that get an event."""
+        self.sent.clear()
+        event = Event({"type": PING_EVENT, "id": "1", "source": "/ping"}, {"scope": scope})
+        assert deliver(FUNCTIONS["resync"], event, self.world).status == 204
+        return list(self.sent)
 
     def deliver(self, function: str, ref: Ref | None = None) -> Answer:
         attributes, data = reference_event(ref or Ref(CLUSTER, NAMESPACE, "zk"))

@@ -1,0 +1,129 @@
+"""What must hold of a world whatever happens to it, and when two worlds count as the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from functions.api.kinds import CLUSTER, EVENT, KINDS, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
+from functions.api.manifest import Manifest
+
+_KINDS = [kind for kind in KINDS.values() if kind != EVENT and "monitoring" not in kind.group]
+_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_ADDRESS = re.compile(r"10\.244\.\d+\.\d+")
+
+# Who leads is the servers' business: which of them do so is not decided by us.
+_OURS_TO_SEE = {"leader": "serves", "follower": "serves"}
+
+# Of the cluster's status, who may write what (DESIGN section 3).
+SLICES = {
+    "reconcile-cluster": {
+        "f:service", "f:selector", "f:endpoints", "f:observedGeneration",
+        "Reconciled", "SpecSafe",
+    },
+    "observe": {
+        "f:servers", "f:replicas", "f:readyReplicas", "f:leader", "f:version",
+        "Available", "QuorumHealthy",
+    },
+    "scale": {"f:bootstrap", "f:members", "Scaled"},
+}  # fmt: skip
+
+
+def objects(simulation: Any) -> list[Manifest]:
+    """Return every object but the Events."""
+    return [item for kind in _KINDS for item in simulation.kube.list(kind, None)]
+
+
+def end_state(simulation: Any) -> str:
+    """Return the world as text, without what chance decides: uids, versions, times, the leader."""
+    found = objects(simulation)
+    names = {item["metadata"]["uid"]: _path(item) for item in found}
+    disks = {names.get(uid, "gone"): disk.is_empty for uid, disk in simulation.disks.items()}
+    told = {
+        "objects": [_stripped(item) for item in found],
+        "disks": {name: empty for name, empty in sorted(disks.items()) if name != "gone"},
+        "markers": sorted(names.get(uid, "gone") for uid in simulation.markers),
+    }
+    text = json.dumps(told, separators=(",\n", ": "), sort_keys=True)
+    text = _UID.sub(lambda uid: names.get(uid[0], "gone"), text)
+    return _ADDRESS.sub("address", _TIME.sub("time", text))
+
+
+def whole_state(simulation: Any) -> str:
+    """Return the world as text with everything that decides how it goes on."""
+    servers = [
+        (server.id, server.host, server.is_up, server.has_data, ensemble.leader)
+        for ensemble in simulation.zookeeper.ensembles
+        for server in ensemble.servers.values()
+    ]
+    return end_state(simulation) + repr(servers)
+
+
+def _path(item: Manifest) -> str:
+    metadata = item["metadata"]
+    return f"{item['kind']}/{metadata.get('namespace')}/{metadata['name']}"
+
+
+def _stripped(item: Manifest) -> Manifest:
+    metadata = {k: v for k, v in item["metadata"].items() if k != "resourceVersion"}
+    fields = metadata.get("managedFields", [])
+    metadata["managedFields"] = sorted(fields, key=lambda entry: str(sorted(entry.items())))
+    status = dict(item.get("status", {}))
+    if item["kind"] == CLUSTER.name:
+        status.pop("leader", None)
+        status["servers"] = [
+            {**server, "mode": _OURS_TO_SEE.get(server["mode"], server["mode"])}
+            for server in status.get("servers", [])
+        ]
+        status["conditions"] = sorted(status.get("conditions", []), key=lambda c: str(c["type"]))
+    return {**item, "metadata": metadata, "status": status}
+
+
+def check_invariants(simulation: Any) -> None:
+    """Check what must be so after every single step."""
+    clusters = simulation.kube.list(CLUSTER, None)
+    assert max(Counter(simulation.markers).values(), default=1) == 1, "a second marker for a volume"
+    for cluster in clusters:
+        _check_record(simulation, cluster)
+        _check_owners(cluster, "status", SLICES)
+    for found in simulation.kube.list(STATEFUL_SET, None):
+        writers = {"scale": {"f:replicas"}}
+        for entry in found["metadata"].get("managedFields", []):
+            if entry["manager"] in ("reconcile-cluster", "scale"):
+                has_replicas = "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+                assert not has_replicas or entry["manager"] in writers, "replicas are scale's"
+
+
+def _check_record(simulation: Any, cluster: Manifest) -> None:
+    record = cluster.get("status", {}).get("bootstrap")
+    namespace, name = cluster["metadata"]["namespace"], cluster["metadata"]["name"]
+    sets = [
+        found
+        for found in simulation.kube.list(STATEFUL_SET, namespace)
+        if found["metadata"]["name"] == name
+    ]
+    if record is None:
+        return
+    for found in sets:
+        assert found["spec"]["replicas"] == len(record["members"]), "replicas are not the record's"
+    if record["state"] != "adopted":
+        claims = simulation.kube.list(PERSISTENT_VOLUME_CLAIM, namespace)
+        recorded = {volume["uid"] for volume in record.get("volumes", [])}
+        here = {c["metadata"]["uid"] for c in claims if c["metadata"]["name"].endswith(f"-{name}")}
+        marked = set(simulation.markers) & here
+        assert marked <= recorded, "a marker on a volume that is not on record"
+
+
+def _check_owners(cluster: Manifest, part: str, slices: dict[str, set[str]]) -> None:
+    for entry in cluster["metadata"].get("managedFields", []):
+        fields = entry["fieldsV1"].get(f"f:{part}", {})
+        written = {name for name in fields if name != "f:conditions"}
+        conditions = fields.get("f:conditions", {})
+        written |= {json.loads(key[2:])["type"] for key in conditions if key.startswith("k:")}
+        if entry["manager"] in slices:
+            assert written <= slices[entry["manager"]], f"{entry['manager']} wrote {written}"
+        else:
+            assert not written, f"{entry['manager']} wrote {written}"

@@ -1,0 +1,172 @@
+"""The crash law: fail any outside call of any delivery, deliver again, and it ends the same.
+
+Every delivery of a story is repeated with each of its calls failing: a write before it took effect
+and after, as something unreachable and as a conflict. A world that was met before ends as it did
+then, so only new ones are followed to their end.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from functions.api.errors import Conflict, FunctionError, Unavailable
+from functions.api.kinds import CLUSTER, CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
+from tests.handlers.laws import check_invariants, end_state, whole_state
+
+FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+
+
+def _create(size: int, **spec: Any) -> Callable[[Any], None]:
+    return lambda simulation: simulation.apply(replicas=size, **spec)
+
+
+def _delete(**spec: Any) -> Callable[[Any], None]:
+    def prepared(simulation: Any) -> None:
+        simulation.apply(replicas=3, **spec)
+        simulation.settle()
+        simulation.delete()
+
+    return prepared
+
+
+def _adopt(simulation: Any) -> None:
+    _delete()(simulation)
+    simulation.settle()
+    simulation.apply(replicas=3)
+
+
+def _mend(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    service = simulation.kube.get(Ref(SERVICE, "apps", "zk-client"))
+    service["spec"]["type"] = "NodePort"
+    simulation.kube.update(service, manager="kubectl-edit")
+    for ref in (Ref(CONFIG_MAP, "apps", "zk-config"), Ref(STATEFUL_SET, "apps", "zk")):
+        simulation.kube.delete(ref, uid=simulation.kube.get(ref)["metadata"]["uid"])
+
+
+STORIES = {
+    "create-one": _create(1),
+    "create-three": _create(3),
+    "create-ephemeral": _create(3, storage={"ephemeral": True}),
+    "create-with-a-log-volume": _create(1, storage={"log": {"size": "1Gi"}}),
+    "delete": _delete(),
+    "delete-with-volumes": _delete(clearPersistence=True),
+    "adopt": _adopt,
+    "mend": _mend,
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_any_failed_call_ends_in_the_same_state(simulation: Any, story: str) -> None:
+    simulation.passwords.only = "left to chance otherwise"
+    STORIES[story](simulation)
+    tried = 0
+    ends: dict[str, str] = {}
+    deliveries = list(_deliveries(simulation))
+    wanted = end_state(simulation)
+    for before, function, calls in deliveries:
+        ends[whole_state(before)] = wanted
+        for fault in _faults(calls):
+            crashed = before.fork()
+            _deliver_failing(crashed, function, *fault)
+            tried += 1
+            if crashed.is_as(before):
+                continue
+            check_invariants(crashed)
+            key = whole_state(crashed)
+            if key not in ends:
+                crashed.settle()
+                check_invariants(crashed)
+                ends[key] = end_state(crashed)
+            assert ends[key] == wanted, f"{function} ends otherwise after {fault}"
+    assert tried > 10
+
+
+def _deliveries(simulation: Any) -> Iterator[tuple[Any, str, list[bool]]]:
+    """Yield the world before each delivery, its function and the calls it makes."""
+    for _ in range(40):
+        written = len(simulation.kube.writes)
+        for function in FUNCTIONS:
+            before = simulation.fork()
+            yield before, function, _calls(simulation, function)
+        if not simulation.kubernetes() and len(simulation.kube.writes) == written:
+            return
+    raise AssertionError("it never settles")
+
+
+def _calls(simulation: Any, function: str) -> list[bool]:
+    """Deliver once; return for each outside call that it made whether it was a write."""
+    simulation.faults.reset()
+    written: list[int] = [len(simulation.kube.writes)]
+    for call in range(1, 60):
+        simulation.faults.at(call, lambda: written.append(len(simulation.kube.writes)))
+    assert simulation.deliver(function).status == 204
+    assert simulation.faults.calls < 60
+    simulation.faults.reset()
+    return [later > before for before, later in itertools.pairwise(written)]
+
+
+def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
+    """Give every fault: a read has no effect, so it only fails to answer."""
+    for call, is_write in enumerate(calls, start=1):
+        yield call, Unavailable("timed out"), False
+        if is_write:
+            yield call, Unavailable("timed out"), True
+            yield call, Conflict("changed meanwhile"), False
+            yield call, Conflict("changed meanwhile"), True
+
+
+def _deliver_failing(
+    simulation: Any, function: str, call: int, error: FunctionError, after: bool
+) -> None:
+    simulation.faults.reset()
+    simulation.faults.fail_at(call, error, after=after)
+    assert simulation.deliver(function).status in (204, 409, 503)
+    simulation.faults.reset()
+
+
+def test_two_worlds_that_differ_are_told_apart(simulation: Any) -> None:
+    """The law would hold of anything if the comparison saw nothing."""
+    simulation.apply(replicas=1)
+    simulation.settle()
+    other = simulation.fork()
+    assert end_state(other) == end_state(simulation)
+    ref = Ref(CLUSTER, "apps", "zk")
+    found = other.kube.get(ref)
+    found["status"]["conditions"][0]["message"] = "otherwise"
+    other.kube.update(found, manager="observe", subresource="status")
+    assert end_state(other) != end_state(simulation)
+
+
+def test_the_invariants_notice_a_foreign_field_a_wrong_number_and_a_second_marker(
+    simulation: Any,
+) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    check_invariants(simulation)
+    for harm in (_foreign_field, _fewer_replicas, _second_marker):
+        harmed = simulation.fork()
+        harm(harmed)
+        with pytest.raises(AssertionError):
+            check_invariants(harmed)
+
+
+def _foreign_field(simulation: Any) -> None:
+    found = simulation.kube.get(Ref(CLUSTER, "apps", "zk"))
+    found["status"]["bootstrap"]["state"] = "open"
+    simulation.kube.update(found, manager="observe", subresource="status")
+
+
+def _fewer_replicas(simulation: Any) -> None:
+    found = simulation.kube.get(Ref(STATEFUL_SET, "apps", "zk"))
+    found["spec"]["replicas"] = 0
+    simulation.kube.update(found, manager="scale")
+
+
+def _second_marker(simulation: Any) -> None:
+    simulation.markers.append(simulation.markers[0])
