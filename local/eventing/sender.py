@@ -76,7 +76,10 @@ class Sender:
             resolver=self._resolver, limit=0, use_dns_cache=False, keepalive_timeout=5
         )
         self._session = aiohttp.ClientSession(
-            connector=connector, auto_decompress=False, skip_auto_headers=("Accept", "User-Agent")
+            connector=connector,
+            auto_decompress=False,
+            # An event without data has no content type either, so none may be made up.
+            skip_auto_headers=("Accept", "User-Agent", "Content-Type"),
         )
         return self
 
@@ -118,9 +121,7 @@ def _message(event: Event, structured: bool) -> tuple[dict[str, str], bytes]:
     if structured:
         content_type = "application/cloudevents+json; charset=UTF-8"
         return {"Content-Type": content_type}, structured_body(event)
-    headers = binary_headers(event)
-    # Left out, aiohttp would fill in a content type of its own.
-    return headers if event.content_type else {**headers, "Content-Type": ""}, event.data
+    return binary_headers(event), event.data
 
 
 def _no_answer(url: str, reason: str, *, timed_out: bool = False) -> Answer:

@@ -155,16 +155,24 @@ class SourceControl:
             return
         task = asyncio.create_task(run())
         self._running[identity] = Running(config, task, ready.is_set)
-        watcher = asyncio.create_task(self._replaced(ready, task, before))
-        task.add_done_callback(lambda _: watcher.cancel() if not ready.is_set() else None)
+        watcher = asyncio.create_task(self._replaced(ready, before))
+        task.add_done_callback(lambda _: watcher.cancel())
+        task.add_done_callback(self._ended)
 
-    async def _replaced(
-        self, ready: asyncio.Event, task: asyncio.Task[None], before: Running | None
-    ) -> None:
-        await ready.wait()
-        if before is not None and before.task is not task:
-            before.task.cancel()
-        self._changed.set()
+    async def _replaced(self, ready: asyncio.Event, before: Running | None) -> None:
+        try:
+            await ready.wait()
+        finally:
+            # Also when the new one is stopped before it was up: nobody else knows the old one.
+            if before is not None:
+                before.task.cancel()
+            self._changed.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """An adapter that ends by itself has a bug; the next pass starts another one."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an adapter ended", exc_info=error)
+            self._changed.set()
 
     def _stop(self, identity: tuple[str, Key]) -> None:
         running = self._running.pop(identity, None)
@@ -175,7 +183,7 @@ class SourceControl:
         running = self._running.get(identity)
         if running is None:
             return unknown("Deployed")
-        if running.ready():
+        if running.ready() and not running.task.done():
             return true("Deployed")
         return false("Deployed", "DeploymentUnavailable", "The adapter is not up yet.")
 

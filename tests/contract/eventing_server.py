@@ -186,6 +186,18 @@ def manifest(
     return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
+def allow_config_maps(api: ApiServer, namespace: str, account: str = "default") -> None:
+    """Let a service account do what a source of ConfigMaps needs."""
+    access = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    metadata = {"name": account}
+    api.call("POST", f"{access}/roles", {"metadata": metadata, "rules": [rule]})
+    binding = {"metadata": metadata, "roleRef": role, "subjects": [subject]}
+    api.call("POST", f"{access}/rolebindings", binding)
+
+
 def all_ready(api: ApiServer, path: str) -> bool:
     """Tell whether every object of a collection is Ready for its newest generation."""
     return all(_is_ready(item) for item in api.call("GET", path)["items"])

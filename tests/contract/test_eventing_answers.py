@@ -18,6 +18,7 @@ from tests.contract.eventing_server import (
     EVENT,
     Eventing,
     Recorder,
+    allow_config_maps,
     eventing,
     lines,
     post,
@@ -241,13 +242,7 @@ def test_a_source_without_rights_says_so_and_starts_once_it_has_them(
     until(
         lambda: _condition(platform.api, f"{path}/s", "SufficientPermissions") == "False", "refusal"
     )
-    access = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
-    platform.api.call("POST", f"{access}/roles", {"metadata": {"name": "s"}, "rules": [rule]})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "s"}
-    subject = {"kind": "ServiceAccount", "name": "default", "namespace": namespace}
-    binding = {"metadata": {"name": "s"}, "roleRef": role, "subjects": [subject]}
-    platform.api.call("POST", f"{access}/rolebindings", binding)
+    allow_config_maps(platform.api, namespace)
     until(lambda: _condition(platform.api, f"{path}/s", "Ready") == "True", "the source is Ready")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.contract.eventing_server import (
     EVENT,
     Eventing,
     Recorder,
+    allow_config_maps,
     eventing,
     manifest,
     post,
@@ -63,6 +65,16 @@ def test_only_some_headers_of_a_sender_reach_the_subscriber(
 
 def _with_id(subscriber: Recorder, id: str) -> Any:
     return next((one for one in subscriber.requests if one.headers.get("ce-id") == id), None)
+
+
+def test_an_event_without_data_has_no_content_type(
+    platform: Eventing, namespace: str, subscriber: Recorder
+) -> None:
+    address = _subscribe(platform, namespace, subscriber, "/all")
+    bare = {name: value for name, value in EVENT.items() if name != "Content-Type"}
+    post(address, {**bare, "ce-id": "2"}, "")
+    request = until(lambda: _with_id(subscriber, "2"), "the event arrives")
+    assert (request.body, "content-type" in request.headers) == ("", False)
 
 
 def test_a_trigger_may_ask_for_the_structured_form(
@@ -156,3 +168,40 @@ def test_a_deleted_trigger_gets_nothing_more(
     post(address, EVENT)
     until(lambda: subscriber.to("/"), "the other one gets events")
     assert not subscriber.to("/all")
+
+
+def test_a_changed_source_sends_on_with_its_new_settings(
+    platform: Eventing, namespace: str, subscriber: Recorder
+) -> None:
+    allow_config_maps(platform.api, namespace)
+    sources = f"/apis/sources.knative.dev/v1/namespaces/{namespace}/apiserversources"
+    spec = {
+        "resources": [{"apiVersion": "v1", "kind": "ConfigMap"}],
+        "sink": {"uri": f"{subscriber.url}/before"},
+    }
+    platform.api.call("POST", sources, manifest("sources", "ApiServerSource", {"name": "s"}, spec))
+    until(lambda: _ready(platform, f"{sources}/s") == "True", "the source is Ready")
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    platform.api.call("POST", maps, {"metadata": {"name": "one"}})
+    until(lambda: subscriber.to("/before"), "the first event comes")
+    source = platform.api.call("GET", f"{sources}/s")
+    source["spec"] |= {"mode": "Resource", "sink": {"uri": f"{subscriber.url}/after"}}
+    platform.api.call("PUT", f"{sources}/s", source)
+
+    def changed() -> bool:
+        platform.api.call("PUT", f"{maps}/one", {"metadata": {"name": "one", "labels": _fresh()}})
+        return bool(subscriber.to("/after"))
+
+    until(changed, "events go to the new sink")
+    event = subscriber.to("/after")[0]
+    assert event.headers["ce-type"] == "dev.knative.apiserver.resource.update"
+    assert json.loads(event.body)["metadata"]["name"] == "one"
+    seen = len(subscriber.to("/before"))
+    platform.api.call("PUT", f"{maps}/one", {"metadata": {"name": "one", "labels": _fresh()}})
+    platform.api.call("POST", maps, {"metadata": {"name": "two"}})
+    until(lambda: any('"two"' in one.body for one in subscriber.to("/after")), "the last event")
+    assert len(subscriber.to("/before")) == seen
+
+
+def _fresh() -> dict[str, str]:
+    return {"version": uuid4().hex}

@@ -20,6 +20,7 @@ from tests.contract.eventing_server import (
     Recorder,
     Request,
     all_ready,
+    allow_config_maps,
     eventing,
     lines,
     manifest,
@@ -74,7 +75,7 @@ def replayed(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) ->
 def _set_up(api: ApiServer, subscriber: str) -> None:
     # Another module may have made it before.
     api.ask("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    _allow(api)
+    allow_config_maps(api, NAMESPACE, "src")
     api.call("POST", CONFIG_MAPS, _config_map("existing", "0"))
     api.call("POST", f"{EVENTING}/brokers", manifest("eventing", "Broker", _meta("b"), {}))
     for trigger in _triggers(subscriber):
@@ -83,16 +84,6 @@ def _set_up(api: ApiServer, subscriber: str) -> None:
     api.call("POST", f"{SOURCES}/pingsources", _ping_source())
     for path in (f"{EVENTING}/brokers", f"{EVENTING}/triggers", f"{SOURCES}/apiserversources"):
         until(lambda path=path: all_ready(api, path), f"all of {path} are Ready")  # type: ignore[misc]
-
-
-def _allow(api: ApiServer) -> None:
-    access = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
-    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "src"}
-    subject = {"kind": "ServiceAccount", "name": "src", "namespace": NAMESPACE}
-    api.call("POST", f"{access}/roles", {"metadata": {"name": "src"}, "rules": [rule]})
-    binding = {"metadata": {"name": "src"}, "roleRef": role, "subjects": [subject]}
-    api.call("POST", f"{access}/rolebindings", binding)
 
 
 def _triggers(subscriber: str) -> list[dict[str, Any]]:
