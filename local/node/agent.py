@@ -1,8 +1,8 @@
 """The node's program: follows the pods that are bound to its nodes and keeps each of them.
 
 Containers end with this program (bubblewrap's --die-with-parent), so after a restart nothing is
-adopted: networks left behind are removed, every pod that is not over is started anew with its
-restart counts going on, as after a reboot of the machine.
+adopted: networks left behind are removed, and every pod that is not over is started anew, as after
+a reboot of the machine. Restart counts go on; logs and emptyDir volumes are kept.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from local.kube import KubeClient, Mirror, Object
@@ -23,8 +25,19 @@ from local.node.services import Services
 
 REFRESH_SECONDS = 5.0
 RETRY_SECONDS = 1.0
+STOP_SECONDS = 1.2
 
 log = logging.getLogger("node")
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin again after a defect: the pods must not end because one piece of work did."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("beginning again")
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 class Agent:
@@ -51,18 +64,34 @@ class Agent:
     async def run(self) -> None:
         """Never returns; being cancelled ends every container."""
         await self._begin()
-        async with asyncio.TaskGroup() as group:
-            for keeper in keepers(self._client, self.places):
-                group.create_task(keeper.run())
-            group.create_task(self.services.cluster.follow())
-            group.create_task(self.services.events.run())
-            group.create_task(self._pods.run())
-            group.create_task(self._follow_pods())
-            group.create_task(self._refresh_volumes())
+        services = self.services
+        wanted = [keeper.run for keeper in keepers(self._client, self.places)]
+        wanted += [mirror.run for mirror in (self._pods, *services.cluster.mirrors.values())]
+        wanted += [services.cluster.services.run, services.events.run]
+        wanted += [self._follow_pods, self._refresh_volumes]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in wanted:
+                    group.create_task(_for_ever(work))
+        finally:
+            await self._stop_all()
+
+    async def _stop_all(self) -> None:
+        """Let every container end by itself, as far as that takes no longer than a moment."""
+        running = [
+            record.running
+            for keeper in self.keepers.values()
+            for record in keeper.records
+            if record.running is not None and not record.running.has_ended
+        ]
+        for container in running:
+            container.send(signal.SIGTERM)
+        if running:
+            waits = [asyncio.create_task(container.process.wait()) for container in running]
+            await asyncio.wait(waits, timeout=STOP_SECONDS)
 
     async def _begin(self) -> None:
         """Remove what an earlier life left, and take the nodes' addresses."""
-        shutil.rmtree(self.services.state / "pods", ignore_errors=True)
         while True:
             try:
                 await self.services.networks.clean()
@@ -77,10 +106,18 @@ class Agent:
     async def _follow_pods(self) -> None:
         await self._pods.synced.wait()
         await self.services.cluster.services.synced.wait()
+        self._remove_old_folders()
         while True:
             self._pods.changed.clear()
             self._look()
             await self._pods.changed.wait()
+
+    def _remove_old_folders(self) -> None:
+        """Remove what is left of pods that went away while this program did not run."""
+        known = {pod["metadata"]["uid"] for pod in self._pods.objects.values()}
+        for folder in (self.services.state / "pods").glob("*"):
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _look(self) -> None:
         """Compare the pods there are with those that are kept."""

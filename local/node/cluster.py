@@ -32,12 +32,6 @@ class Cluster:
             kind: Mirror(client, f"/api/v1/{plural}") for kind, plural in _PLURALS.items()
         }
 
-    async def follow(self) -> None:
-        """Keep the mirrors up to date. Never returns."""
-        async with asyncio.TaskGroup() as group:
-            for mirror in (self.services, *self.mirrors.values()):
-                group.create_task(mirror.run())
-
     async def config_map(self, namespace: str, name: str) -> Object | None:
         return await self._current("ConfigMap", namespace, name)
 

@@ -87,6 +87,8 @@ class ContainerKeeper:
         record = self.record
         prepared = await prepare(self._pod(), record, self._place, self._services)
         self._tell("Created", f"Container created: {record.name}")
+        # As in a cluster, the log of the run before is kept and older ones are not.
+        self._place.log(record.name, record.restart_count - 2).unlink(missing_ok=True)
         log = LogWriter(self._place.log(record.name, record.restart_count))
         record.running = await start(prepared.sandbox, prepared.env, log)
         record.image_id = f"local://{prepared.image.name}"

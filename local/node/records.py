@@ -93,6 +93,9 @@ def records_of(pod: Object) -> list[Record]:
         for record in found:
             if record.name == entry["name"]:
                 _continue_from(record, entry)
+                if status.get("phase") in ("Succeeded", "Failed") and record.last:
+                    record.state, record.last = record.last, None
+                    record.restart_count -= 1
     return found
 
 

@@ -224,3 +224,11 @@ def test_the_same_happening_has_the_same_event_name() -> None:
 def test_exit_codes_reach_kubectl() -> None:
     assert exit_status(0)["status"] == "Success"
     assert exit_status(3)["details"] == {"causes": [{"reason": "ExitCode", "message": "3"}]}
+
+
+def test_a_finished_pod_stays_as_it_was_after_the_node_itself_restarted() -> None:
+    over = {"exitCode": 0, "reason": "Completed", "startedAt": "2026-05-01T11:00:00Z"}
+    entry = {"name": "c", "restartCount": 1, "state": {"terminated": over}}
+    (found,) = records_of(pod("Never", phase="Succeeded", containerStatuses=[entry]))
+    assert found.restart_count == 1
+    assert found.has_succeeded
