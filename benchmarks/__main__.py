@@ -1,0 +1,73 @@
+"""`python -m benchmarks`: print every figure beside its baseline of the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import first_answer, quorum
+from benchmarks.figures import table
+from benchmarks.running import Failed, platform_with_product
+from local.control_plane.binaries import NoBinaries
+from local.platform.start import CannotStart
+
+BENCHMARKS = {"first-answer": first_answer.measure, "quorum": quorum.measure}
+FEWEST_ROUNDS = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is asked for; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    wanted = [options.only] if options.only else list(BENCHMARKS)
+    try:
+        with platform_with_product(options.state, _say) as platform:
+            figures = [
+                figure
+                for name in wanted
+                for figure in BENCHMARKS[name](platform, options.runs, _say)
+            ]
+    except (Failed, CannotStart, NoBinaries) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps([figure.as_json() for figure in figures], indent=2))
+    else:
+        print(f"{table(figures)}\n\n{_circumstances(options.runs)}")
+    return 0
+
+
+def _circumstances(runs: int) -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{runs} rounds; ratios are taken within each round. {os.cpu_count()} processors, "
+        f"load average {load} (1, 5, 15 minutes)."
+    )
+
+
+def _say(line: str) -> None:
+    """Progress goes beside the result, which may be read by a program."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _rounds(text: str) -> int:
+    value = int(text)
+    if value < FEWEST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"at least {FEWEST_ROUNDS} round is needed, not {value}")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--runs", type=_rounds, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--only", choices=list(BENCHMARKS), help="one benchmark only")
+    parser.add_argument("--json", action="store_true", help="every sample, for programs")
+    parser.add_argument("--state", type=Path, help="measure on the platform that runs there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
