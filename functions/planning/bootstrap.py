@@ -18,6 +18,7 @@ from functions.api.manifest import Manifest
 from functions.api.status import Bootstrap
 from functions.manifests.claims import claims
 from functions.manifests.names import (
+    FINALIZER,
     ordinal_of,
     pod_name,
     stateful_set_name,
@@ -87,6 +88,9 @@ def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
 def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
     if record.state != "open":
         return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
+    if FINALIZER not in cluster.metadata.finalizers:
+        # A claim made before it would outlive a deletion that is to take the volumes along.
+        return _report(cluster, record, seen, now)
     if missing := _missing_claims(cluster, record, seen):
         return missing
     recorded = _record_volumes(cluster, record, seen)

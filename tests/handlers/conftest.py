@@ -67,7 +67,7 @@ class Passwords:
         return self.only or f"password-{self.given}"
 
 
-@dataclass
+@dataclass(repr=False)
 class Simulation:
     """One namespace with clusters, their pods, disks and servers."""
 
