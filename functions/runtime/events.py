@@ -5,6 +5,7 @@ An event says only which object to look at (DESIGN section 3): what happened to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from functions.api.kinds import KINDS, Ref
 API_SERVER_EVENT = "dev.knative.apiserver."
 PING_EVENT = "dev.knative.sources.ping"
 LARGEST_BODY = 1 << 20
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# What Kubernetes allows of any name, those of roles included.
+NAME = re.compile(r"(?!\.{1,2}$)[^/%\s]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,11 @@ def subject_of(event: Event) -> Ref | None:
     kind = KINDS.get((named["apiversion"], named["kind"]))
     if kind is None:
         return None
-    return Ref(kind, event.attributes.get("namespace", ""), named["name"])
+    ref = Ref(kind, event.attributes.get("namespace", ""), named["name"])
+    # Both become part of the path that is asked for.
+    if not (NAMESPACE.fullmatch(ref.namespace) and NAME.fullmatch(ref.name)):
+        raise InvalidEvent(f"No object can be called {ref.name!r} in namespace {ref.namespace!r}.")
+    return ref
 
 
 def reference_event(ref: Ref) -> tuple[dict[str, str], dict[str, str]]:

@@ -68,8 +68,9 @@ REQUESTS = (
     Request("structured-text", 400, 400, headers=STRUCTURED, body='"hello"'),
     Request("plain-text", 400, 400, headers={"Content-Type": "text/plain"}, body="hello"),
     Request("batch", 400, 400, headers=BATCH, body="[]"),
-    Request("path-as-name", 204, 202, headers=_with(name="..%2F..%2Fsecrets%2Fx")),
-    Request("path-as-namespace", 204, 202, headers=_with(namespace="../../../../secrets")),
+    Request("path-as-name", 400, 202, headers=_with(name="..%2F..%2Fsecrets%2Fx")),
+    Request("no-namespace", 400, 202, headers=_without("ce-namespace")),
+    Request("path-as-namespace", 400, 202, headers=_with(namespace="../../../../secrets")),
 )
 
 
