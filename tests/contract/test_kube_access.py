@@ -39,11 +39,12 @@ def config_map(namespace: str, **more: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **more}
 
 
-def test_a_stranger_is_refused_with_the_servers_sentence(
+def test_a_stranger_is_denied_with_the_servers_sentence_and_may_try_again(
     connected: Any, api_server: ApiServer
 ) -> None:
+    """An API server that has just started denies for a moment what its roles allow."""
     kube = connected({"token": api_server.stranger})
-    with pytest.raises(Refused, match='User "stranger" cannot get resource "configmaps"'):
+    with pytest.raises(Unavailable, match='User "stranger" cannot get resource "configmaps"'):
         kube.get(NOBODY)
 
 

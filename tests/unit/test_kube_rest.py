@@ -152,6 +152,16 @@ def test_what_will_not_pass_is_refused(server: Server, code: int) -> None:
         server.api().apply(MANIFEST, manager="one")
 
 
+def test_a_denial_by_the_authorizer_may_pass_and_one_by_admission_will_not(server: Server) -> None:
+    denied = 'pods is forbidden: User "observe" cannot list resource "pods": RBAC: [...]'
+    ending = 'events "it" is forbidden: unable to create new content in namespace "one"'
+    server.answers += [(403, status(denied)), (403, status(ending))]
+    with pytest.raises(Unavailable, match="cannot list"):
+        server.api().apply(MANIFEST, manager="one")
+    with pytest.raises(Refused, match="unable to create"):
+        server.api().apply(MANIFEST, manager="one")
+
+
 def test_a_schema_without_the_field_is_refused_although_it_comes_as_500(server: Server) -> None:
     server.answers.append((500, status("failed: .spec.x: field not declared in schema")))
     with pytest.raises(Refused, match="field not declared"):

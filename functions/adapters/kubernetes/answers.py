@@ -25,6 +25,10 @@ _MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 # An apply of a field that the schema has not is answered with 500, but will never succeed.
 _UNKNOWN_FIELD = "field not declared in schema"
 
+# The authorizer's denial, unlike those of admission, names the user. Right after its start the API
+# server denies what it will allow once it has read the roles (tried), so it is worth another try.
+_DENIED = re.compile(r'is forbidden: User ".*" cannot ')
+
 _UNAUTHORIZED = 401
 _CONFLICT = 409
 _PASSING = frozenset({408, 429})
@@ -63,6 +67,8 @@ def _refusal(code: int, status: dict[str, Any], sentence: str) -> FunctionError:
         return Conflict(sentence)
     if _UNKNOWN_FIELD in sentence:
         return Refused(sentence)
+    if _DENIED.search(sentence):
+        return Unavailable(f"The API server does not allow this function to: {sentence}")
     if code >= 500 or code in _PASSING:
         return Unavailable(f"The API server cannot serve now ({code}): {sentence}")
     return Refused(sentence)
