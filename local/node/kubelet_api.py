@@ -1,4 +1,4 @@
-"""The HTTPS interface of a kubelet, asked by the API server: logs, commands, health.
+"""The HTTPS interface of a kubelet, asked by the API server: logs, commands, ports.
 
 It listens on each node's address, with a certificate of its own that nobody checks; it is
 reachable only inside the platform's network.
@@ -24,6 +24,7 @@ from local.node.container_logs import LogOptions, read
 from local.node.exec_session import run_exec
 from local.node.nodes import KUBELET_PORT
 from local.node.pod import PodKeeper
+from local.node.port_forward import serve_port_forward
 from local.node.records import Record
 
 RETRY_SECONDS = 1.0
@@ -74,7 +75,8 @@ class KubeletApi:
         ):
             add("*", path, self._exec)
         add("*", "/attach/{rest:.*}", self._attach)
-        add("*", "/portForward/{rest:.*}", self._port_forward)
+        for path in ("/portForward/{namespace}/{pod}", "/portForward/{namespace}/{pod}/{uid}"):
+            add("*", path, self._port_forward)
         return application
 
     async def _healthz(self, _request: web.Request) -> web.Response:
@@ -87,25 +89,24 @@ class KubeletApi:
     async def _attach(self, _request: web.Request) -> web.Response:
         return _refusal(501, "kubectl attach is not served on the laptop; use exec or logs")
 
-    async def _port_forward(self, _request: web.Request) -> web.Response:
-        return _refusal(
-            501,
-            "kubectl port-forward is not served on the laptop; "
-            "use a Service of type LoadBalancer or `python -m local run -- COMMAND`",
-        )
+    async def _port_forward(self, request: web.Request) -> web.StreamResponse:
+        return await serve_port_forward(request, self._find_pod(request).network)
 
-    def _find(self, request: web.Request) -> tuple[PodKeeper, Record]:
-        """The pod and container a path names; raises 404 with a sentence."""
+    def _find_pod(self, request: web.Request) -> PodKeeper:
+        """The pod a path names; raises 404 with a sentence."""
         key = request.match_info["namespace"], request.match_info["pod"]
         found = [keeper for keeper in self._agent.keepers.values() if keeper.key == key]
         if not found:
             raise web.HTTPNotFound(text=f'pod "{key[0]}/{key[1]}" is not on this node')
-        record = found[-1].record(request.match_info["container"])
+        return found[-1]
+
+    def _find(self, request: web.Request) -> tuple[PodKeeper, Record]:
+        """The pod and container a path names; raises 404 with a sentence."""
+        keeper, name = self._find_pod(request), request.match_info["container"]
+        record = keeper.record(name)
         if record is None:
-            raise web.HTTPNotFound(
-                text=f'pod "{key[1]}" has no container "{request.match_info["container"]}"'
-            )
-        return found[-1], record
+            raise web.HTTPNotFound(text=f'pod "{keeper.key[1]}" has no container "{name}"')
+        return keeper, record
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         keeper, record = self._find(request)

@@ -229,6 +229,11 @@ class PodKeeper:
 
     # -- asking ------------------------------------------------------------------------------
 
+    @property
+    def network(self) -> Path | None:
+        """The file of the pod's network; None on the host network or without one."""
+        return self._network[0] if self._network else None
+
     def record(self, name: str) -> Record | None:
         return next((record for record in self.records if record.name == name), None)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,22 @@ class Pods:
             "spec": {**spec, "containers": [container]},
         }
         self.apply(pod)
+
+    @contextmanager
+    def forward(self, name: str, port: int) -> Iterator[int]:
+        """Run `kubectl port-forward` and tell the port it opened on the host."""
+        command = [
+            *(str(self._platform.state / "bin" / "kubectl"), f"--namespace={self._namespace}"),
+            *(f"--kubeconfig={self._platform.kubeconfig}", "port-forward", f"pod/{name}"),
+            *(f":{port}", "--address=127.0.0.1"),
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forwarding:
+            try:
+                assert forwarding.stdout is not None
+                said = forwarding.stdout.readline()
+                yield int(said.split("127.0.0.1:")[1].split()[0])
+            finally:
+                forwarding.kill()
 
     def apply(self, *objects: dict[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
@@ -315,6 +335,25 @@ def test_pods_reach_each_other_and_themselves_through_a_service(pods: Pods) -> N
 def answers(pods: Pods, name: str, script: str) -> bool:
     words = ("exec", name, "--", "timeout", "5", "bash", "-c", script)
     return eventually(lambda: "here" in pods.kubectl(*words, check=False), what=f"from {name}")
+
+
+def test_a_port_is_forwarded_to_the_host(pods: Pods) -> None:
+    serve = "cd /tmp; head -c 300000 /dev/zero > big; exec python3 -m http.server 8000 -b 127.0.0.1"
+    pods.create("web", serve, image="zookeeper-functions:dev")
+    pods.wait("web")
+    with pods.forward("web", 8000) as port:
+        for _ in range(2):
+            assert eventually(lambda: len(fetched(f"http://127.0.0.1:{port}/big")) == 300_000)
+
+
+def fetched(url: str) -> bytes:
+    """The page, or nothing while there is no answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            content: bytes = answer.read()
+            return content
+    except OSError:
+        return b""
 
 
 def test_attach_is_refused_with_a_sentence(pods: Pods) -> None:
