@@ -54,7 +54,23 @@ def pod_status(
 
 
 def phase(pod: Object, records: Sequence[Record], around: Surroundings) -> str:
-    """Pending until every main container has started once, then Running, then how it ended."""
+    """Pending until every main container has started once, then Running, then how it ended.
+
+    A pod has not ended while anything of it still runs, a sidecar for example.
+    """
+    still_runs = any(isinstance(record.state, Started) for record in records)
+    end = None if still_runs else _end(pod, records, around)
+    if end:
+        return end
+    mains = [record for record in records if record.kind is Kind.MAIN]
+    has_run = all(
+        isinstance(record.state, Started | Terminated) or record.last is not None
+        for record in mains
+    )
+    return "Running" if has_run and is_initialized(records) else "Pending"
+
+
+def _end(pod: Object, records: Sequence[Record], around: Surroundings) -> str | None:
     if around.failure:
         return "Failed"
     policy = pod["spec"].get("restartPolicy", "Always")
@@ -62,15 +78,8 @@ def phase(pod: Object, records: Sequence[Record], around: Surroundings) -> str:
     inits = [record for record in records if record.kind is Kind.INIT]
     if policy != "Always" and all(_is_over(record, policy) for record in mains):
         return "Succeeded" if all(record.has_succeeded for record in mains) else "Failed"
-    if policy == "Never" and any(_has_failed(record) for record in inits):
-        return "Failed"
-    if not is_initialized(records):
-        return "Pending"
-    has_run = all(
-        isinstance(record.state, Started | Terminated) or record.last is not None
-        for record in mains
-    )
-    return "Running" if has_run else "Pending"
+    failed_early = policy == "Never" and any(_has_failed(record) for record in inits)
+    return "Failed" if failed_early else None
 
 
 def _is_over(record: Record, policy: str) -> bool:
@@ -83,8 +92,13 @@ def _has_failed(record: Record) -> bool:
     return isinstance(record.state, Terminated) and record.state.exit_code != 0
 
 
-def is_initialized(records: Iterable[Record]) -> bool:
-    """True once all init containers succeeded and all sidecars have started."""
+def is_initialized(records: Sequence[Record]) -> bool:
+    """True once all init containers succeeded and all sidecars have started.
+
+    It stays true when a sidecar starts again later: the main containers have begun by then.
+    """
+    if any(record.kind is Kind.MAIN and record.running is not None for record in records):
+        return True
     return all(
         record.has_succeeded if record.kind is Kind.INIT else record.started
         for record in records

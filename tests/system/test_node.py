@@ -305,7 +305,8 @@ def test_a_sidecar_starts_first_and_ends_with_the_pod(pods: Pods) -> None:
         "name": "side",
         "image": "debian:12",
         "restartPolicy": "Always",
-        "command": ["bash", "-c", SLEEP],
+        "command": ["bash", "-c", SLEEP.replace(";", "; touch /tmp/up;", 1)],
+        "startupProbe": {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1},
     }
     spec = {"initContainers": [sidecar], "restartPolicy": "Never"}
     pods.create("p", "echo main", spec=spec)
@@ -339,7 +340,9 @@ def answers(pods: Pods, name: str, script: str) -> bool:
 
 def test_a_port_is_forwarded_to_the_host(pods: Pods) -> None:
     serve = "cd /tmp; head -c 300000 /dev/zero > big; exec python3 -m http.server 8000 -b 127.0.0.1"
-    pods.create("web", serve, image="zookeeper-functions:dev")
+    listens = {"exec": {"command": ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000"]}}
+    probe = {**listens, "periodSeconds": 1}
+    pods.create("web", serve, image="zookeeper-functions:dev", readinessProbe=probe)
     pods.wait("web")
     with pods.forward("web", 8000) as port:
         for _ in range(2):

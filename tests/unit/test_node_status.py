@@ -48,6 +48,8 @@ def record(state: Waiting | Started | Terminated, kind: Kind = Kind.MAIN, **more
         ("Always", [record(Waiting("CrashLoopBackOff"), last=ended(1))], "Running"),
         ("Never", [record(ended(0))], "Succeeded"),
         ("Never", [record(ended(1))], "Failed"),
+        ("Never", [record(Started(NOW), Kind.SIDECAR, started=True), record(ended(0))], "Running"),
+        ("Never", [record(ended(0), Kind.SIDECAR), record(ended(0))], "Succeeded"),
         ("OnFailure", [record(ended(1))], "Running"),
         ("OnFailure", [record(ended(0))], "Succeeded"),
         ("Always", [record(ended(0))], "Running"),
@@ -67,9 +69,10 @@ def test_the_phase_follows_the_containers(
     assert pod_status(pod(policy), records, AROUND, NOW)["phase"] == expected
 
 
-def test_a_pod_over_its_deadline_has_failed_with_a_reason() -> None:
+def test_a_pod_over_its_deadline_has_failed_with_a_reason_once_it_stopped() -> None:
     around = Surroundings("h", failure=("DeadlineExceeded", "too long"))
-    status = pod_status(pod(), [record(Started(NOW))], around, NOW)
+    assert pod_status(pod(), [record(Started(NOW))], around, NOW)["phase"] == "Running"
+    status = pod_status(pod(), [record(ended(143))], around, NOW)
     assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
 
 
