@@ -6,6 +6,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# An environment that was interrupted, moved or lost its Python is made anew.
+ifneq ($(shell $(BIN)/python -c 'print(open("$(INSTALLED)").read().strip())' 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
@@ -18,13 +22,13 @@ setup: $(INSTALLED) ## Install what is missing: Debian packages (as root), the e
 	@$(PYTHON) -m local.setup
 	@$(BIN)/python -m local build
 
-$(INSTALLED): requirements/dev.txt pyproject.toml
+$(INSTALLED): requirements/dev.txt
 	@$(PYTHON) -m local.setup
-	@echo "making the Python environment"
-	@$(PYTHON) -m venv .venv
+	@echo "making the Python environment (a minute or two)"
+	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -c "import pathlib, site; pathlib.Path(site.getsitepackages()[0], 'checkout.pth').write_text('$(CURDIR)')"
-	@touch $@
+	@echo '$(CURDIR)' > $@
 
 demo: setup ## Start everything on this laptop, with a sample ensemble, and leave it running
 	@$(BIN)/python -m local demo

@@ -1,6 +1,7 @@
 """Install what a machine lacks, or say how: `python3 -m local.setup`, before anything else runs.
 
-It uses the standard library alone, since it runs before the environment exists.
+It uses the standard library alone, since it runs before the environment exists, and this file is
+read by any Python 3, so that one that is too old is told so instead of failing at our syntax.
 """
 
 from __future__ import annotations
@@ -10,10 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-
-from local.control_plane import binaries
-from local.platform import requirements
 
 APT_SECONDS = 600
 OLDEST_PYTHON = (3, 11)
@@ -22,8 +19,18 @@ OLDEST_PYTHON = (3, 11)
 def main() -> int:
     """Return 0 when everything is there; otherwise say each missing thing in one line."""
     if sys.version_info < OLDEST_PYTHON:
-        print(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.", file=sys.stderr)
+        print(
+            f"Python 3.11 or newer is needed, and {sys.executable} is {sys.version.split()[0]}: "
+            "install it, and say which it is with `make PYTHON=python3.11 ...`.",
+            file=sys.stderr,
+        )
         return 1
+    return _complete()
+
+
+def _complete() -> int:
+    from local.platform import requirements
+
     if packages := _missing_packages():
         _install(packages)
     problems = [*requirements.missing(), *_missing_python(), *_missing_go()]
@@ -33,13 +40,15 @@ def main() -> int:
 
 
 def _missing_packages() -> list[str]:
+    from local.platform import requirements
+
     path = f"{os.environ.get('PATH', '')}:{requirements.SYSTEM_FOLDERS}"
     absent = {
         package
         for program, package in requirements.PROGRAMS.items()
         if shutil.which(program, path=path) is None
     }
-    return sorted(absent)
+    return sorted(absent if _has_venv() else {*absent, "python3-venv"})
 
 
 def _install(packages: list[str]) -> None:
@@ -65,20 +74,27 @@ def _install(packages: list[str]) -> None:
 
 
 def _missing_python() -> list[str]:
-    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        return ["Python's venv is not installed: install it with `apt-get install python3-venv`."]
-    return []
+    if _has_venv():
+        return []
+    return ["Python's venv is not installed: install it with `apt-get install python3-venv`."]
+
+
+def _has_venv() -> bool:
+    importlib.invalidate_caches()
+    return all(importlib.util.find_spec(name) is not None for name in ("venv", "ensurepip"))
 
 
 def _missing_go() -> list[str]:
     """Go is needed only while one of the control plane's programs has to be built."""
+    from local.control_plane import binaries
+
     unbuilt = [name for name in binaries.COMMANDS if binaries.find(name) is None]
     if not unbuilt or shutil.which("go") is not None:
         return []
     return [
         f"`go` is not installed and {', '.join(unbuilt)} must be built once: install Go 1.26 or "
         "newer, or set KUBEBUILDER_ASSETS to a folder that has them "
-        f"(looked in {Path(binaries.cache_folder())})."
+        f"(looked in {binaries.cache_folder()})."
     ]
 
 
