@@ -1,7 +1,7 @@
 """Install what a machine lacks, or say how: `python3 -m local.setup`, before anything else runs.
 
-It uses the standard library alone, since it runs before the environment exists, and this file is
-read by any Python 3, so that one that is too old is told so instead of failing at our syntax.
+It uses the standard library alone, since it runs before the environment exists. Older Pythons than
+we need can read this file, so that one of them is told so instead of failing at our syntax.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def main() -> int:
 def _complete() -> int:
     from local.platform import requirements
 
-    if packages := _missing_packages():
+    packages = _missing_packages()
+    if packages:
         _install(packages)
     problems = [*requirements.missing(), *_missing_python(), *_missing_go()]
     for problem in problems:

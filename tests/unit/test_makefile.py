@@ -1,0 +1,79 @@
+"""What stands between a newcomer and the first command: the Makefile and `local.setup`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+MAKEFILE = (CHECKOUT / "Makefile").read_text()
+SECONDS = 60
+LONG_GONE_PYTHON = (3, 7)
+
+# Says what `local.setup` says when an older Python runs it.
+OLD_PYTHON = """
+import runpy, sys
+sys.version_info = (3, 9, 2)
+runpy.run_module("local.setup", run_name="__main__")
+"""
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "-C", str(CHECKOUT), "--no-print-directory", *words],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_make_alone_explains_every_target() -> None:
+    explained = {line.split()[0]: line.split(maxsplit=1)[1:] for line in make().stdout.splitlines()}
+    assert set(explained) == targets()
+    assert all(explained.values())
+
+
+def test_no_target_is_taken_for_a_file() -> None:
+    phony = re.findall(r"^\.PHONY: ([a-z -]+)$", MAKEFILE, re.MULTILINE)
+    assert set(" ".join(phony).split()) == targets()
+
+
+@pytest.mark.parametrize("page", ["README.md", ".ci/run"])
+def test_every_make_command_that_is_written_down_exists(page: str) -> None:
+    text = (CHECKOUT / page).read_text()
+    written = re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)
+    assert written
+    assert set(written) <= targets()
+
+
+def test_setup_can_be_read_by_a_python_that_is_too_old() -> None:
+    source = (CHECKOUT / "local/setup.py").read_text()
+    tree = ast.parse(source, feature_version=LONG_GONE_PYTHON)
+    at_once = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert [node.module for node in at_once] == ["__future__"]
+    package = (CHECKOUT / "local/__init__.py").read_text()
+    assert [type(node) for node in ast.parse(package).body] == [ast.Expr]
+
+
+def test_a_python_that_is_too_old_is_told_in_one_sentence() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", OLD_PYTHON],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert told.stderr.startswith("Python 3.11 or newer is needed")
+    assert len(told.stderr.splitlines()) == 1
