@@ -101,6 +101,16 @@ def test_a_server_runs_as_in_the_official_image_and_keeps_its_data(kubectl: Any)
     eventually(lambda: "binding to port" in kubectl("logs", "zk"), what="the server's own log")
 
 
+@pytest.mark.parametrize("version", ["3.6.4", "3.7.0", "3.8.4"])
+def test_older_servers_run_too(kubectl: Any, version: str) -> None:
+    pod = json.loads(json.dumps(POD))
+    pod["spec"]["containers"][0]["image"] = f"zookeeper:{version}"
+    start(kubectl, CLAIM, CONFIG_MAP, pod)
+    assert "Mode: standalone" in inside(kubectl, "zkServer.sh", "status")
+    assert "znode_count" in inside(kubectl, "bash", "-c", get_page(7000, "/metrics"))
+    eventually(lambda: "INFO" in kubectl("logs", "zk"), what="the server's own log")
+
+
 def test_a_server_without_a_configuration_gets_the_images_own(kubectl: Any) -> None:
     container = {
         "name": "zookeeper",
