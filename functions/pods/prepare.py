@@ -11,12 +11,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from functions.api.errors import FunctionError
+from functions.api.manifest import Manifest
 from functions.planning.preparation import (
     Disk,
     Found,
@@ -72,20 +73,33 @@ class Server:
         return f"{self._name(server_id)}:{follower}:{election}:{role};0.0.0.0:{client}"
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the preparation asks: the API server for an object, the DNS for a name's addresses."""
+
+    read: Callable[[str], Manifest | None]
+    addresses: Callable[[str], set[str]]
+    deadline_seconds: float = DEADLINE_SECONDS
+
+
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    server, folders = _from_environment()
-    until = time.monotonic() + DEADLINE_SECONDS
-    preparation = _decide(server, folders, until)
+    return prepare(os.environ, Outside(read_object, _addresses))
+
+
+def prepare(environment: Mapping[str, str], outside: Outside) -> int:
+    """Prepare this pod's server; returns the exit code: 0 when it may start."""
+    server, folders = _described(environment)
+    until = time.monotonic() + outside.deadline_seconds
+    preparation = _decide(server, folders, outside, until)
     if isinstance(preparation, Wait):
         log.error("giving up: %s", preparation.reason)
         return 1
     carry_out(preparation, server, folders)
-    return 0 if _name_resolves(server, until) else 1
+    return 0 if _name_resolves(server, outside, until) else 1
 
 
-def _from_environment() -> tuple[Server, Folders]:
-    env = os.environ
+def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:
     server = Server(
         cluster=env["CLUSTER"],
         namespace=env["NAMESPACE"],
@@ -106,34 +120,34 @@ def _from_environment() -> tuple[Server, Folders]:
     return server, folders
 
 
-def _decide(server: Server, folders: Folders, until: float) -> Preparation:
+def _decide(server: Server, folders: Folders, outside: Outside, until: float) -> Preparation:
     """Look until there is something to do; the last Wait says what was missing at the deadline."""
     seen = disk.read_disk(folders)
     if not needs_record(server.id, seen):
         return StartAsIs()
-    return _poll(lambda: _look(server, seen), until)
+    return _poll(lambda: _look(server, seen, outside), until)
 
 
-def _look(server: Server, seen: Disk) -> Preparation:
+def _look(server: Server, seen: Disk, outside: Outside) -> Preparation:
     try:
-        return plan_preparation(server.id, seen, _record(server), _volume(server))
+        return plan_preparation(server.id, seen, _record(server, outside), _volume(server, outside))
     except FunctionError as error:
         return Wait(str(error))
 
 
-def _record(server: Server) -> Record | None:
+def _record(server: Server, outside: Outside) -> Record | None:
     group = "/apis/zookeeper.example.com/v1alpha1"
     path = f"{group}/namespaces/{server.namespace}/zookeeperclusters/{server.cluster}"
-    return parse_record(read_object(path))
+    return parse_record(outside.read(path))
 
 
-def _volume(server: Server) -> tuple[str, str]:
+def _volume(server: Server, outside: Outside) -> tuple[str, str]:
     """Return the (name, uid) under which this disk is on record: its claim's, or the pod's."""
     if not server.claim:
         return server.pod, server.pod_uid
     name = f"{server.claim}-{server.pod}"
     path = f"/api/v1/namespaces/{server.namespace}/persistentvolumeclaims/{name}"
-    found = read_object(path)
+    found = outside.read(path)
     return name, found["metadata"]["uid"] if found else ""
 
 
@@ -175,9 +189,9 @@ def _write_list(roles: dict[int, str], server: Server, folders: Folders) -> None
     disk.refresh_configuration(folders)
 
 
-def _name_resolves(server: Server, until: float) -> bool:
+def _name_resolves(server: Server, outside: Outside, until: float) -> bool:
     while time.monotonic() < until:
-        if server.address in _addresses(server.name):
+        if server.address in outside.addresses(server.name):
             return True
         time.sleep(0.05)
     log.error("giving up: %s does not resolve to %s", server.name, server.address)

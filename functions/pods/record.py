@@ -10,6 +10,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,20 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_SECONDS = 5
 
 
-def read_object(path: str) -> dict[str, Any] | None:
+def read_object(
+    path: str, environment: Mapping[str, str] = os.environ, account: Path = SERVICE_ACCOUNT
+) -> dict[str, Any] | None:
     """GET one object as this pod's ServiceAccount; None when there is none.
 
     Raises Unavailable when the API server cannot be reached, Refused when it says no.
     """
-    server = (
-        f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
-    )
-    token = (SERVICE_ACCOUNT / "token").read_text()
+    host, port = (environment[f"KUBERNETES_SERVICE_{part}"] for part in ("HOST", "PORT"))
+    server = f"https://{host}:{port}"
+    token = (account / "token").read_text()
     request = urllib.request.Request(
         f"{server}{path}", headers={"Authorization": f"Bearer {token}"}
     )
-    trust = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+    trust = ssl.create_default_context(cafile=str(account / "ca.crt"))
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=trust) as answer:
             loaded: dict[str, Any] = json.load(answer)
