@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -126,13 +127,13 @@ def _link(source: str, target: str) -> None:
 
 
 def _give(folder: Path, uid: int) -> None:
-    """Make the newcomer the owner of every folder and of the files that are copies."""
+    """Make the newcomer the owner of every folder and file, but of none that others share."""
     for place, _, files in os.walk(folder):
         os.chown(place, uid, -1)
         for name in files:
             path = Path(place, name)
-            if path.stat().st_nlink == 1:
-                os.chown(path, uid, -1)
+            if path.lstat().st_nlink == 1:
+                os.chown(path, uid, -1, follow_symlinks=False)
 
 
 def _python_for(uid: int) -> str:
@@ -145,12 +146,9 @@ def _python_for(uid: int) -> str:
 
 
 def _may_run(program: str, uid: int) -> bool:
-    try:
-        asked = subprocess.run(
-            [*_become(uid), program, "--version"], capture_output=True, timeout=30, check=False
-        )
-    except OSError:
-        return False
+    # Through a shell: setpriv itself still has the right to look into any folder.
+    command = [*_become(uid), "sh", "-c", f"exec {shlex.quote(program)} --version"]
+    asked = subprocess.run(command, capture_output=True, timeout=30, check=False)
     return asked.returncode == 0
 
 
