@@ -248,8 +248,7 @@ def _volumes(cluster: ZooKeeperCluster) -> list[Manifest]:
     config: Manifest = {"name": CONFIG_VOLUME, "configMap": {"name": config_map_name(cluster)}}
     if not cluster.spec.storage.ephemeral:
         return [config]
-    names = [DATA_CLAIM] + ([] if cluster.spec.storage.log is None else [LOG_CLAIM])
-    return [config, *({"name": name, "emptyDir": {}} for name in names)]
+    return [config, {"name": DATA_CLAIM, "emptyDir": {}}]
 
 
 def _scheduling(cluster: ZooKeeperCluster) -> Manifest:
