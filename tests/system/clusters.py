@@ -14,14 +14,16 @@ from typing import Any, TypeVar
 
 from local import audit
 from local.platform.handle import Completed, Platform, eventually
+from tests.system import rest
+from tests.system.rest import Manifest
 
-Manifest = dict[str, Any]
 Answer = TypeVar("Answer")
 
 FUNCTIONS_NAMESPACE = "zookeeper-functions"
 FUNCTIONS = ("reconcile-cluster", "observe", "scale", "resync", "dead-letter")
 RESYNC_SECONDS = 2
 CLIENT = Path(__file__).with_name("znodes.py")
+OWNED_KINDS = ("serviceaccount", "rolebinding", "secret", "configmap", "service", "statefulset")
 CONDITIONS = ("Available", "QuorumHealthy", "Reconciled", "Scaled")
 
 # Small and quick: tests share two processors.
@@ -63,23 +65,20 @@ class Cluster:
 
     def get(self, kind: str, name: str = "") -> Manifest:
         """Return one object (the cluster's name by default); empty when there is none."""
-        words = ("get", kind, name or self.name, "-o", "json", "--ignore-not-found")
-        return _object(self.kubectl(*words).stdout)
+        return rest.get(self.platform.kubeconfig, self.namespace, kind, name or self.name)
 
-    def all_of(self, kind: str, *words: str) -> list[Manifest]:
-        found: list[Manifest] = _object(self.kubectl("get", kind, "-o", "json", *words).stdout)[
-            "items"
-        ]
-        return found
+    def all_of(self, kind: str, **query: str) -> list[Manifest]:
+        found = rest.get(self.platform.kubeconfig, self.namespace, kind, **query)["items"]
+        return list(found)
 
     def owned(self) -> dict[str, str]:
         """Return "kind/name" to uid of everything the cluster controls."""
-        kinds = "serviceaccount,rolebinding,secret,configmap,service,statefulset"
         uid = self.get("zkcluster")["metadata"]["uid"]
         return {
-            f"{o['kind'].lower()}/{o['metadata']['name']}": o["metadata"]["uid"]
-            for o in self.all_of(kinds)
-            if uid in {owner["uid"] for owner in o["metadata"].get("ownerReferences", ())}
+            f"{kind}/{found['metadata']['name']}": found["metadata"]["uid"]
+            for kind in OWNED_KINDS
+            for found in self.all_of(kind)
+            if uid in {owner["uid"] for owner in found["metadata"].get("ownerReferences", ())}
         }
 
     def status(self) -> Manifest:
@@ -93,13 +92,13 @@ class Cluster:
         return {server["name"]: server for server in self.status().get("servers", ())}
 
     def pods(self) -> dict[str, Manifest]:
-        found = self.all_of("pods", "-l", f"instance={self.name}")
+        found = self.all_of("pod", labelSelector=f"instance={self.name}")
         return {pod["metadata"]["name"]: pod for pod in found}
 
     def events(self) -> dict[str, str]:
         """Return reason to messages of the Kubernetes Events about the cluster."""
         told: dict[str, str] = {}
-        for event in self.all_of("events", "--field-selector", f"involvedObject.name={self.name}"):
+        for event in self.all_of("event", fieldSelector=f"involvedObject.name={self.name}"):
             if event["involvedObject"]["kind"] == "ZooKeeperCluster":
                 before = told.get(event["reason"], "")
                 told[event["reason"]] = f"{before}\n{event['message']}".strip()
@@ -181,11 +180,6 @@ def _settled(cluster: Manifest) -> Manifest:
         status.get("readyReplicas") == status.get("replicas") == len(status.get("servers", ()))
     )
     return status if is_seen and is_well and is_ready else {}
-
-
-def _object(text: str) -> Manifest:
-    found: Manifest = json.loads(text) if text.strip() else {}
-    return found
 
 
 # Runs inside the platform: sends a signal to the Java processes of one PID namespace. A container's

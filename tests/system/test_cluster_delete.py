@@ -41,7 +41,7 @@ def test_owned_objects_go_and_volumes_stay_for_the_next_cluster_of_that_name(
     cluster.apply()
     status = cluster.until_settled()
     assert status["bootstrap"]["state"] == "adopted"
-    assert "keep their data" in cluster.events()["Adopted"]
+    assert "start empty" in cluster.events()["Adopted"]
     assert cluster.read("/kept") == {"through deletion"}
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from local.platform.handle import Platform
-from tests.system.clusters import Cluster, Manifest, is_true, now, signal_server
+from tests.system.clusters import Cluster, is_true, now, signal_server
+from tests.system.rest import Manifest
 
 pytestmark = pytest.mark.system
 
@@ -112,13 +113,15 @@ def test_a_deleted_secret_is_made_anew_and_the_servers_go_on(healthy: Cluster) -
 
 def test_a_killed_server_is_started_again(healthy: Cluster) -> None:
     healthy.write("/kept-by-kill", "yes")
-    before = _restarts(healthy)["zk-2"]
-    signal_server(healthy, "zk-2", "SIGKILL")
+    leading = healthy.status()["leader"]
+    victim = next(pod for pod in sorted(healthy.pods()) if pod != leading)
+    before = _restarts(healthy)[victim]
+    signal_server(healthy, victim, "SIGKILL")
     healthy.until(
-        lambda: "2 of 3 voters serve: zk-2" in healthy.events().get("ServersMissing", ""),
+        lambda: f"2 of 3 voters serve: {victim}" in healthy.events().get("ServersMissing", ""),
         "the loss to be told",
     )
-    healthy.until(lambda: _restarts(healthy)["zk-2"] == before + 1, "the container's restart")
+    healthy.until(lambda: _restarts(healthy)[victim] == before + 1, "the container's restart")
     healthy.until_settled()
     assert healthy.read("/kept-by-kill") == {"yes"}
 
@@ -163,7 +166,7 @@ def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
     uid = healthy.pods()[leading]["metadata"]["uid"]
     healthy.write("/kept-by-delete", "yes")
     healthy.kubectl("delete", "pod", leading)
-    healthy.until(lambda: healthy.pods()[leading]["metadata"]["uid"] != uid, "a new pod")
+    healthy.until(lambda: uid not in _uids(healthy) and leading in healthy.pods(), "a new pod")
     status = healthy.until_settled()
     assert status["leader"]
     assert healthy.get("pvc", f"data-{leading}")["spec"]["volumeName"] == volume
@@ -173,17 +176,19 @@ def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
 def test_all_pods_deleted_at_once_come_back_with_their_data(healthy: Cluster) -> None:
     """Seed defect C5: servers needed a quorum to start, so a lost one never came back."""
     healthy.write("/kept-by-all", "yes")
-    uids = {pod["metadata"]["uid"] for pod in healthy.pods().values()}
+    uids = _uids(healthy)
     healthy.kubectl("delete", "pods", "-l", "instance=zk", "--wait=false")
-    healthy.until(
-        lambda: not uids & {pod["metadata"]["uid"] for pod in healthy.pods().values()}, "new pods"
-    )
+    healthy.until(lambda: not uids & _uids(healthy), "the old pods to be gone")
     healthy.until_settled()
     assert healthy.read("/kept-by-all") == {"yes"}
 
 
 def _is_watched(ref: str) -> bool:
     return not ref.startswith("secret/")
+
+
+def _uids(cluster: Cluster) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}
 
 
 def _restarts(cluster: Cluster) -> dict[str, int]:

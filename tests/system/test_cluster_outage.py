@@ -12,7 +12,8 @@ import pytest
 
 from local.platform.handle import Platform, eventually
 from local.platform.state import State
-from tests.system.clusters import Cluster, Manifest, process_space, signal_in
+from tests.system.clusters import Cluster, process_space, signal_in
+from tests.system.rest import Manifest
 
 pytestmark = pytest.mark.system
 

@@ -19,7 +19,7 @@ RESYNC = f"{audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:resync"
 def test_a_quiet_time_costs_no_write_and_no_delivery(cluster: Cluster) -> None:
     """Seed defects G3, C18 and G27: status and objects written on every look, for ever."""
     begun = now()
-    cluster.apply(replicas=3)
+    cluster.apply()
     cluster.until_settled()
     cluster.until(lambda: _is_calm(cluster, begun), "the last events to be through")
     since = now()
