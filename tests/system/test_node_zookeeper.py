@@ -91,6 +91,8 @@ def test_a_server_runs_as_in_the_official_image_and_keeps_its_data(kubectl: Any)
     assert f"version {VERSION}" in inside(kubectl, "zkServer.sh", "version")
     where = inside(kubectl, "bash", "-c", "id -un; pwd; echo $ZOO_CONF_DIR; cat /data/myid")
     assert where == f"zookeeper\n/apache-zookeeper-{VERSION}-bin\n/conf\n1\n"
+    # Made when the image was fetched, by a server that really served.
+    assert "classes.jsa" in inside(kubectl, "grep", "-m1", "classes.jsa", "/proc/1/maps")
     assert "znode_count" in inside(kubectl, "bash", "-c", get_page(7000, "/metrics"))
     assert '"command" : "ruok"' in inside(kubectl, "bash", "-c", get_page(8080, "/commands/ruok"))
     inside(kubectl, "zkCli.sh", "-server", "127.0.0.1:2181", "create", "/kept", "value")

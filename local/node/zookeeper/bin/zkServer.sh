@@ -45,7 +45,7 @@ status() {
   port="$(client_port)"
   echo "Using config: $config"
   echo "Client port found: $port. Client address: localhost."
-  answer="$( { exec 3<>"/dev/tcp/localhost/$port" && echo srvr >&3 && timeout 5 cat <&3; } 2>/dev/null)"
+  answer="$( { exec 3<>"/dev/tcp/127.0.0.1/$port" && echo srvr >&3 && timeout 5 cat <&3; } 2>/dev/null)"
   grep '^Mode:' <<<"$answer" || { echo "Error contacting service. It is probably not running."; exit 1; }
 }
 
