@@ -19,6 +19,9 @@ def test_one_lost_volume_heals_by_itself_and_two_are_never_a_new_ensemble(cluste
     _lose(cluster, "zk-0")
     cluster.until_settled()
     assert cluster.read("/acknowledged") == {"yes"}
+    cluster.until(
+        lambda: cluster.servers()["zk-0"]["mode"] in ("leader", "follower"), "its vote", 20
+    )
 
     _lose(cluster, "zk-1", "zk-2")
     since = now()
