@@ -24,7 +24,7 @@ MANAGER = "observe"
 AVAILABLE = "Available"
 QUORUM_HEALTHY = "QuorumHealthy"
 NO_POD = "has no pod"
-SERVING_MODES = ("leader", "follower", "standalone")
+VOTING_MODES = ("leader", "follower", "standalone")
 
 # What a server said, or the sentence why it could not be asked.
 Answer = ServerStats | str
@@ -44,8 +44,9 @@ class ServerReport:
     is_unreachable: bool = False
 
     @property
-    def is_serving(self) -> bool:
-        return self.mode in (*SERVING_MODES, "observer")
+    def is_voting(self) -> bool:
+        """A server of the member list that comes back with an empty disk observes at first."""
+        return self.mode in VOTING_MODES
 
     def entry(self) -> Manifest:
         """Return the entry of `status.servers`, in the seed system's shape."""
@@ -110,7 +111,7 @@ def _report(number: int, name: str, pod: SeenPod | None, answer: Answer | None) 
 def available(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wanted:
     """Return whether clients are served: a majority of the voters serves and one leads."""
     member_ids = voters(cluster)
-    serving = [r for r in reports if r.is_serving and r.id in member_ids]
+    serving = [r for r in reports if r.is_voting and r.id in member_ids]
     count, needed = len(member_ids), quorum(len(member_ids))
     told = f"{len(serving)} of {counted(count, 'voter')} serve"
     if len(serving) >= needed and leader(reports) is not None:
@@ -144,10 +145,14 @@ def _all_serve(count: int) -> str:
 def _missing(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> tuple[str, ...]:
     member_ids = voters(cluster)
     return tuple(
-        f"{report.name} {report.message or 'does not serve'}"
+        f"{report.name} {report.message or _why_no_vote(report)}"
         for report in reports
-        if report.id in member_ids and not report.is_serving
+        if report.id in member_ids and not report.is_voting
     )
+
+
+def _why_no_vote(report: ServerReport) -> str:
+    return "observes without a vote" if report.mode == "observer" else "does not serve"
 
 
 def leader(reports: Sequence[ServerReport]) -> ServerReport | None:
