@@ -21,6 +21,13 @@ from local.platform.state import State
 
 SAMPLE = "config/samples/cluster-small.yaml"
 OVERLAY = "config/overlays/local"
+KNATIVE_KINDS = (
+    "services.serving.knative.dev",
+    "brokers.eventing.knative.dev",
+    "triggers.eventing.knative.dev",
+    "apiserversources.sources.knative.dev",
+    "pingsources.sources.knative.dev",
+)
 FUNCTIONS_SECONDS = 60.0
 SERVING_SECONDS = 180.0
 POLL_SECONDS = 0.25
@@ -51,6 +58,7 @@ def run(state: State, wishes: start.Wishes, say: Say) -> None:
 
 def _install(platform: Platform, say: Say) -> None:
     say("installing the functions, their rights and their events")
+    _wait_for_kinds(platform)
     manifests = platform.kubectl("kustomize", str(CHECKOUT / OVERLAY)).stdout
     options = ("--server-side", "--force-conflicts", "--field-manager=demo")
     platform.kubectl("apply", *options, "-f", "-", input=manifests)
@@ -63,6 +71,17 @@ def _install(platform: Platform, say: Say) -> None:
             )
         time.sleep(POLL_SECONDS)
     say("  every function is ready")
+
+
+def _wait_for_kinds(platform: Platform) -> None:
+    """Wait until the platform's Knative kinds are served; its parts bring them as they start."""
+    kinds = [f"crd/{name}" for name in KNATIVE_KINDS]
+    options = ("--for=condition=Established", f"--timeout={FUNCTIONS_SECONDS:.0f}s")
+    deadline = time.monotonic() + FUNCTIONS_SECONDS
+    while platform.kubectl("wait", *kinds, *options, check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            raise DemoFailed("Knative's kinds are not served: see `python -m local logs eventing`.")
+        time.sleep(POLL_SECONDS)
 
 
 def _not_ready(platform: Platform) -> list[str]:
@@ -139,7 +158,7 @@ def _how_to_go_on(state: State, cluster: Object) -> str:
     name = cluster["metadata"]["name"]
     folder = _relative(state.folder)
     return (
-        f"  export KUBECONFIG=$PWD/{folder}/kubeconfig PATH=$PWD/{folder}/bin:$PATH\n"
+        f"  export KUBECONFIG={folder}/kubeconfig PATH={folder}/bin:$PATH\n"
         "  kubectl get zkcluster                    # the ensemble\n"
         f"  kubectl describe zkcluster {name}         # what happened to it\n"
         f"  kubectl delete pod {name}-0               # watch it come back\n"
@@ -152,6 +171,6 @@ def _how_to_go_on(state: State, cluster: Object) -> str:
 
 def _relative(folder: Path) -> str:
     try:
-        return str(folder.relative_to(Path.cwd()))
+        return f"$PWD/{folder.relative_to(Path.cwd())}"
     except ValueError:
         return str(folder)

@@ -18,6 +18,10 @@ config="${2:-$ZOOCFG}"
 [[ $config == */* ]] || config="$ZOOCFGDIR/$config"
 
 server_command() {
+  # A garbage collector that the user chose replaces the laptop's: a JVM takes only one.
+  if [[ "$SERVER_JVMFLAGS $JVMFLAGS" =~ -XX:\+Use[A-Za-z0-9]+GC ]]; then
+    LAPTOP_JVMFLAGS="$(sed 's/-XX:+Use[A-Za-z0-9]*GC//; s/-XX:SharedArchiveFile=[^ ]*//' <<<"$LAPTOP_JVMFLAGS")"
+  fi
   # Unquoted on purpose: each of these variables holds several flags.
   command=("$JAVA" $LAPTOP_JVMFLAGS "-Dzookeeper.log.dir=$ZOO_LOG_DIR"
     "-Xmx${ZK_SERVER_HEAP:-1000}m" $SERVER_JVMFLAGS $JVMFLAGS
