@@ -15,9 +15,10 @@ from local.platform.handle import Platform
 CHECKOUT = Path(__file__).parents[1]
 NAMESPACE = "zookeeper-functions"
 EMPTY = "empty"
-MEASURES = (("seconds", "s"), ("pss", "MiB"), ("rss", "MiB"))
+MEASURES = (("seconds", "s"), ("processor", "s"), ("pss", "MiB"), ("rss", "MiB"))
 TITLES = {
     "seconds": "First answer after the process was started",
+    "processor": "Processor time until the first answer",
     "pss": "Memory after the first answer, shared pages divided (PSS)",
     "rss": "Memory after the first answer, resident (RSS)",
 }

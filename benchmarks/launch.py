@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import memory_of_tree
+from benchmarks.processes import memory_of_tree, processor_seconds_of_tree
 
 SERVICE_ACCOUNT = Path("/run/secrets/kubernetes.io/serviceaccount")
 INGRESS = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
@@ -59,8 +59,15 @@ def _launch(function: dict[str, Any]) -> dict[str, Any]:
         seconds = time.monotonic() - began
         if status != SUCCESS:
             raise Failed(f"{function['name']} answers {status} instead of {SUCCESS}")
+        processor = processor_seconds_of_tree(process.pid)
         memory = memory_of_tree(process.pid)
-    return {"name": function["name"], "seconds": seconds, "rss": memory.rss, "pss": memory.pss}
+    return {
+        "name": function["name"],
+        "seconds": seconds,
+        "processor": processor,
+        "rss": memory.rss,
+        "pss": memory.pss,
+    }
 
 
 @contextmanager

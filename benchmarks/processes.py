@@ -1,7 +1,8 @@
-"""How much memory a process and all it started take, as the kernel counts it."""
+"""What a process and all it started took of the machine, as the kernel counts it."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ def memory_of_tree(root: int) -> Memory:
     )
 
 
+def processor_seconds_of_tree(root: int) -> float:
+    """Return the processor time of `root` and of all processes below it, together."""
+    return sum(_ticks(pid) for pid in tree(root)) / os.sysconf("SC_CLK_TCK")
+
+
 def tree(root: int) -> list[int]:
     """Return `root` and all processes below it."""
     children = _children()
@@ -42,10 +48,21 @@ def _children() -> dict[int, list[int]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):  # It ended while we looked.
-                # The program's name, in brackets, may contain anything.
-                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                children[int(parent)].append(int(entry.name))
+                children[int(_stat(int(entry.name))[1])].append(int(entry.name))
     return children
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields after the program's name, which is in brackets and may contain anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _ticks(pid: int) -> int:
+    """Return its own time, for users and in the kernel, and that of what it has waited for."""
+    try:
+        return sum(int(each) for each in _stat(pid)[11:15])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _fields(pid: int) -> dict[str, int]:

@@ -43,8 +43,12 @@ def imported_by(statement: str) -> set[str]:
 
 
 def _loaded(statement: str) -> set[str]:
+    return set(json.loads(_run(SCRIPT.format(statement=statement))))
+
+
+def _run(script: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(statement=statement)],
+        [sys.executable, "-c", script],
         cwd=CHECKOUT,
         env={name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
         capture_output=True,
@@ -52,7 +56,7 @@ def _loaded(statement: str) -> set[str]:
         timeout=SECONDS,
         check=True,
     )
-    return set(json.loads(done.stdout))
+    return done.stdout
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -67,3 +71,11 @@ def test_connecting_in_a_pod_adds_only_the_http_client() -> None:
 def test_every_function_of_the_procfile_is_looked_at() -> None:
     lines = (CHECKOUT / "Procfile").read_text().splitlines()
     assert {line.split("--target ")[1].split()[0] for line in lines} == set(FUNCTIONS)
+
+
+def test_what_a_function_imported_is_left_alone_by_the_collector() -> None:
+    counted = _run(
+        "import gc, functions.observe; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    frozen, collected = map(int, counted.split())
+    assert frozen > 20 * collected
