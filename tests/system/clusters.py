@@ -21,6 +21,7 @@ Answer = TypeVar("Answer")
 
 FUNCTIONS_NAMESPACE = "zookeeper-functions"
 FUNCTIONS = ("reconcile-cluster", "observe", "scale", "resync", "dead-letter")
+BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
 RESYNC_SECONDS = 2
 CLIENT = Path(__file__).with_name("znodes.py")
 OWNED_KINDS = ("serviceaccount", "rolebinding", "secret", "configmap", "service", "statefulset")

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from local.platform.handle import Platform
-from tests.system.clusters import FUNCTIONS, FUNCTIONS_NAMESPACE, Cluster
+from tests.system.clusters import BROKER, FUNCTIONS, FUNCTIONS_NAMESPACE, Cluster
 
 pytestmark = pytest.mark.system
 
 SAMPLES = Path(__file__).parents[1] / "events"
 CLUSTER_FUNCTIONS = ("reconcile-cluster", "observe", "scale")
-BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
 EVENT: Mapping[str, str] = {
     "ce-specversion": "1.0",
     "ce-id": "1",

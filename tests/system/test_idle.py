@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from local import audit
+from local.platform.handle import Platform
 from tests.system.clusters import FUNCTIONS, FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster, now
 
 pytestmark = pytest.mark.system
@@ -16,29 +17,34 @@ CALM_SECONDS = 2 * RESYNC_SECONDS
 RESYNC = f"{audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:resync"
 
 
-def test_a_quiet_time_costs_no_write_and_no_delivery(cluster: Cluster) -> None:
-    """Seed defects G3, C18 and G27: status and objects written on every look, for ever."""
-    begun = now()
+@pytest.fixture(scope="module")
+def quiet(product: Platform, shared_namespace: str) -> Cluster:
+    """A cluster that all is well with."""
+    cluster = Cluster(product, shared_namespace)
     cluster.apply()
     cluster.until_settled()
-    cluster.until(lambda: _is_calm(cluster, begun), "the last events to be through")
+    return cluster
+
+
+def test_a_quiet_time_costs_no_write_and_no_delivery(quiet: Cluster) -> None:
+    """Seed defects G3, C18 and G27: status and objects written on every look, for ever."""
+    begun = datetime.fromisoformat(quiet.get("zkcluster")["metadata"]["creationTimestamp"])
+    quiet.until(lambda: _is_calm(quiet, begun), "the last events to be through")
     since = now()
     for tick in range(PERIODS):
         # A busy ensemble is as idle as any: nothing of status depends on what clients write.
-        cluster.write("/busy", str(tick))
-        cluster.until(lambda: _looks_of_resync(cluster, since) > tick, "the next resync")  # noqa: B023
-    found = cluster.calls(since)
+        quiet.write("/busy", str(tick))
+        quiet.until(lambda: _looks_of_resync(quiet, since) > tick, "the next resync")  # noqa: B023
+    found = quiet.calls(since)
     assert [str(call) for call in found if call.is_write] == []
     assert [str(call) for call in found] == [], "no function was woken for a settled cluster"
-    assert _printed(cluster, since) == []
-    assert _printed(cluster, begun), "the same command shows that there was work before"
+    assert _printed(quiet, since) == []
+    assert _printed(quiet, begun), "the same command shows that there was work before"
 
 
-def test_the_audit_command_counts_per_function(cluster: Cluster) -> None:
-    cluster.apply()
-    cluster.until_settled()
+def test_the_audit_command_counts_per_function(quiet: Cluster) -> None:
     asked = ("audit", "--caller", f"{FUNCTIONS_NAMESPACE}/")
-    heading, *rows = cluster.platform.local(*asked).stdout.splitlines()
+    heading, *rows = quiet.platform.local(*asked).stdout.splitlines()
     assert heading.split() == ["CALLER", "READS", "WRITES", "DENIED"]
     counted = {row.split()[0].partition("/")[2]: row.split()[1:] for row in rows}
     assert set(FUNCTIONS) - {"dead-letter"} <= set(counted)
@@ -46,12 +52,12 @@ def test_the_audit_command_counts_per_function(cluster: Cluster) -> None:
         reads, writes, _ = map(int, counted[name])
         assert reads > writes > 0
     assert counted["resync"][1] == "0", "resync changes nothing, ever"
-    written = cluster.platform.local(*asked, "--writes", "--namespace", cluster.namespace).stdout
+    written = quiet.platform.local(*asked, "--writes", "--namespace", quiet.namespace).stdout
     assert f"{FUNCTIONS_NAMESPACE}:scale patch zookeeperclusters/status" in written
 
 
-def test_the_audit_command_says_what_a_moment_is(cluster: Cluster) -> None:
-    refused = cluster.platform.local("audit", "--since", "yesterday", check=False)
+def test_the_audit_command_says_what_a_moment_is(platform: Platform) -> None:
+    refused = platform.local("audit", "--since", "yesterday", check=False)
     assert refused.returncode == 2
     assert "write 90s, 10m, 2h" in refused.stderr
 

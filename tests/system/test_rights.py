@@ -46,6 +46,14 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def single(product: Platform, shared_namespace: str) -> Cluster:
+    cluster = Cluster(product, shared_namespace)
+    cluster.apply()
+    cluster.until_settled()
+    return cluster
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_change_just_what_it_owns(
     product: Platform, namespace: str, function: str
@@ -70,9 +78,7 @@ def test_reconcile_cluster_may_give_the_servers_role_only(
     assert [rule["resourceNames"] for rule in bound] == [["zookeeper-functions-server"]]
 
 
-def test_what_a_function_may_not_do_is_refused(cluster: Cluster) -> None:
-    cluster.apply()
-    cluster.until_settled()
+def test_what_a_function_may_not_do_is_refused(single: Cluster) -> None:
     as_observe = f"--as={audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:observe"
     as_resync = f"--as={audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:resync"
     for words in (
@@ -84,10 +90,10 @@ def test_what_a_function_may_not_do_is_refused(cluster: Cluster) -> None:
         ("get", "secret", "zk-super-user", as_resync),
         ("patch", "zkcluster", "zk", "--subresource=status", "--type=merge", "-p", "{}", as_resync),
     ):
-        refused = cluster.kubectl(*words, check=False)
+        refused = single.kubectl(*words, check=False)
         assert (words, refused.returncode) == (words, 1)
         assert "forbidden" in refused.stderr.lower()
-    cluster.until_settled()
+    single.until_settled()
 
 
 def test_each_function_acts_as_itself_and_writes_its_slice_only(cluster: Cluster) -> None:
@@ -105,10 +111,8 @@ def test_each_function_acts_as_itself_and_writes_its_slice_only(cluster: Cluster
     assert accounts == {name: name for name in FUNCTIONS}
 
 
-def test_every_condition_and_status_field_has_one_writer(cluster: Cluster) -> None:
-    cluster.apply()
-    cluster.until_settled()
-    shown = cluster.kubectl("get", "zkcluster", "zk", "--show-managed-fields", "-o", "json").stdout
+def test_every_condition_and_status_field_has_one_writer(single: Cluster) -> None:
+    shown = single.kubectl("get", "zkcluster", "zk", "--show-managed-fields", "-o", "json").stdout
     fields: dict[str, set[str]] = {}
     for entry in json.loads(shown)["metadata"]["managedFields"]:
         for name in entry["fieldsV1"].get("f:status", {}):
