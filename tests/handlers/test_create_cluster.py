@@ -19,7 +19,8 @@ def test_one_custom_resource_becomes_a_serving_ensemble(simulation: Any) -> None
     assert (status.replicas, status.ready_replicas, status.version) == (3, 3, "3.9.5")
     assert (status.service, status.bootstrap.state) == ("zk.apps.svc.cluster.local", "completed")
     assert {c.type: c.status for c in status.conditions} == {
-        "Available": "True", "QuorumHealthy": "True", "Reconciled": "True", "Scaled": "True", "SpecSafe": "True",
+        "Available": "True", "QuorumHealthy": "True", "Reconciled": "True", "Scaled": "True",
+        "SpecSafe": "True",
     }  # fmt: skip
     assert [(s.name, s.my_id, s.ready) for s in status.servers] == [
         ("zk-0", "1", "true"), ("zk-1", "2", "true"), ("zk-2", "3", "true"),
