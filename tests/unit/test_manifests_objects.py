@@ -233,7 +233,11 @@ def test_another_file_is_another_hash_and_the_same_files_are_the_same() -> None:
 def test_each_pod_follows_what_it_was_made_of() -> None:
     """Guards against C3 and G10: images and settings whose change is not noticed."""
     before = _objects()["StatefulSet/zk"]["spec"]["template"]
-    for spec in ({"version": "3.9.4"}, {"logLevel": "DEBUG"}, {"restartedAt": "2026-01-31T12:00:00Z"}):
+    for spec in (
+        {"version": "3.9.4"},
+        {"logLevel": "DEBUG"},
+        {"restartedAt": "2026-01-31T12:00:00Z"},
+    ):
         assert _objects(**spec)["StatefulSet/zk"]["spec"]["template"] != before
     helper = _objects(helperImage="other:1")["StatefulSet/zk"]["spec"]["template"]
     assert helper["spec"]["initContainers"][0]["image"] == "other:1"
