@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,6 +145,14 @@ class Cluster:
         account = f"{audit.SERVICE_ACCOUNT}{FUNCTIONS_NAMESPACE}:{function}"
         found = audit.calls(self.platform.state / "logs", since)
         return [c for c in found if c.user.startswith(account) and c.namespace == self.namespace]
+
+    def until_calm(self, seconds: float) -> None:
+        """Wait until no function has looked at the cluster for so long: no event is under way."""
+
+        def is_calm() -> bool:
+            return not self.calls(now() - timedelta(seconds=seconds))
+
+        self.until(is_calm, "the last events to be through")
 
 
 @contextmanager

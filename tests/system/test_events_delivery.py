@@ -84,6 +84,8 @@ def test_losses_that_nobody_heard_of_are_mended_by_resync(cluster: Cluster, faul
     cluster.until_settled()
     cluster.write("/kept", "yes")
     faults.begin(drop=True)
+    # A delivery that had begun before would see, and mend, what is lost now.
+    cluster.until_calm(1.0)
     cluster.kubectl("delete", "configmap", "zk-config")
     cluster.kubectl("delete", "service", "zk-client")
     cluster.kubectl("delete", "pod", "zk-0")

@@ -29,7 +29,7 @@ def quiet(product: Platform, shared_namespace: str) -> Cluster:
 def test_a_quiet_time_costs_no_write_and_no_delivery(quiet: Cluster) -> None:
     """Seed defects G3, C18 and G27: status and objects written on every look, for ever."""
     begun = datetime.fromisoformat(quiet.get("zkcluster")["metadata"]["creationTimestamp"])
-    quiet.until(lambda: _is_calm(quiet, begun), "the last events to be through")
+    quiet.until_calm(CALM_SECONDS)
     since = now()
     for tick in range(PERIODS):
         # A busy ensemble is as idle as any: nothing of status depends on what clients write.
@@ -60,11 +60,6 @@ def test_the_audit_command_says_what_a_moment_is(platform: Platform) -> None:
     refused = platform.local("audit", "--since", "yesterday", check=False)
     assert refused.returncode == 2
     assert "write 90s, 10m, 2h" in refused.stderr
-
-
-def _is_calm(cluster: Cluster, begun: datetime) -> bool:
-    newest = max(call.at for call in cluster.calls(begun))
-    return (now() - newest).total_seconds() > CALM_SECONDS
 
 
 def _looks_of_resync(cluster: Cluster, since: datetime) -> int:
