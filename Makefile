@@ -13,7 +13,7 @@ endif
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test check crds lock bench clean
+.PHONY: help setup demo down status test soak check crds lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -48,7 +48,10 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 
 test: setup ## All tests, on real servers and a real control plane
 	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract
-	@$(BIN)/pytest -q tests/system
+	@$(BIN)/pytest -q -m "not soak" tests/system
+
+soak: setup ## The long scenarios, under a continuous writer; prints what was written and lost
+	@$(BIN)/pytest -q -s -m soak tests/system
 
 crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API models
 	@$(BIN)/python -m functions.api.crd > crds/zookeeperclusters.yaml

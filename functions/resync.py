@@ -16,6 +16,7 @@ from functions.api.kinds import (
     CLUSTER,
     CONFIG_MAP,
     POD,
+    POD_DISRUPTION_BUDGET,
     ROLE_BINDING,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -33,7 +34,9 @@ from functions.runtime.world import World
 log = logging.getLogger(__name__)
 
 OURS = {"app.kubernetes.io/managed-by": names.MANAGED_BY}
-OWNED_KINDS = (SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, SERVICE, STATEFUL_SET)
+OWNED_KINDS = (
+    SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, SERVICE, STATEFUL_SET, POD_DISRUPTION_BUDGET,
+)  # fmt: skip
 
 
 @event_function

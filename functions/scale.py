@@ -1,17 +1,23 @@
-"""scale: the first creation of an ensemble and the number of its servers.
+"""scale: the first creation of an ensemble, its member list and the number of its servers.
 
-Slice: `StatefulSet.spec.replicas`, the volume claims of a new cluster, `status.bootstrap`,
-`status.members` and the condition Scaled.
+Slice: the ensemble's member list, `StatefulSet.spec.replicas`, the volume claims of a new cluster,
+the disruption budget, `status.bootstrap`, `status.members`, `status.operation` and the condition
+Scaled.
 """
 
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.planning.bootstrap import Seen, plan_scale
-from functions.planning.ensemble import ServerStats
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
-from functions.runtime.reading import ask_servers, read_claims, read_pods, read_stateful_set
+from functions.runtime.reading import (
+    read_budget,
+    read_claims,
+    read_pods,
+    read_servers,
+    read_stateful_set,
+)
 from functions.runtime.world import World
 
 
@@ -24,15 +30,10 @@ def scale(cluster: ZooKeeperCluster, world: World) -> None:
 
 def _look(cluster: ZooKeeperCluster, world: World) -> Seen:
     pods = read_pods(cluster, world)
-    answers = ask_servers(cluster, pods, world).values() if _is_creating(cluster) else ()
     return Seen(
         stateful_set=read_stateful_set(cluster, world),
         claims=read_claims(cluster, world),
         pods=pods,
-        modes=tuple(answer for answer in answers if isinstance(answer, ServerStats)),
+        servers=read_servers(cluster, pods, world),
+        budget=read_budget(cluster, world),
     )
-
-
-def _is_creating(cluster: ZooKeeperCluster) -> bool:
-    bootstrap = cluster.status.bootstrap
-    return bootstrap is not None and bootstrap.state == "open"

@@ -148,7 +148,7 @@ def _all_serve(cluster: Object) -> bool:
     is_ready = status.get("readyReplicas") == wanted
     return is_ready and all(
         conditions.get(kind) == "True"
-        for kind in ("Available", "QuorumHealthy", "Reconciled", "Scaled")
+        for kind in ("Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated")
     )
 
 

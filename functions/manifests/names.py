@@ -67,6 +67,10 @@ def super_user_secret_name(cluster: ZooKeeperCluster) -> str:
     return f"{cluster.metadata.name}-super-user"
 
 
+def budget_name(cluster: ZooKeeperCluster) -> str:
+    return cluster.metadata.name
+
+
 def pod_name(cluster: ZooKeeperCluster, ordinal: int) -> str:
     return f"{stateful_set_name(cluster)}-{ordinal}"
 

@@ -7,6 +7,7 @@ from functions.api.kinds import (
     CONFIG_MAP,
     PERSISTENT_VOLUME_CLAIM,
     POD,
+    POD_DISRUPTION_BUDGET,
     ROLE_BINDING,
     SECRET,
     SERVICE,
@@ -73,4 +74,5 @@ def is_part_of(cluster: ZooKeeperCluster, ref: Ref) -> bool:
             and names.ordinal_of(cluster, ref.name.removeprefix(prefix)) is not None
             for prefix in prefixes
         )
-    return ref in owned_refs(cluster)
+    budget = Ref(POD_DISRUPTION_BUDGET, cluster.metadata.namespace, names.budget_name(cluster))
+    return ref == budget or ref in owned_refs(cluster)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.manifests.budget import SAFE_VOTERS
 from functions.planning.status import Wanted
 
 SPEC_SAFE = "SpecSafe"
@@ -101,6 +102,15 @@ def _storage(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:
 
 def _voters(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:
     count = cluster.spec.replicas
+    if count < SAFE_VOTERS and cluster.spec.disruption_budget.enabled:
+        told = (
+            f"With {count} of at least {SAFE_VOTERS} voters no pod may be evicted: a drain waits."
+        )
+        return (Concern("DrainBlocked", told), *_even(count))
+    return _even(count)
+
+
+def _even(count: int) -> tuple[Concern, ...]:
     if count % 2 == 1:
         return ()
     told = (

@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import STATEFUL_SET
-from functions.api.manifest import Manifest
 from functions.api.status import Bootstrap
 from functions.manifests.claims import claims
 from functions.manifests.names import (
     FINALIZER,
     ordinal_of,
     pod_name,
-    stateful_set_name,
 )
-from functions.planning.ensemble import ServerStats
+from functions.planning import growth
+from functions.planning.ensemble import EnsembleConfig
+from functions.planning.growth import SeenServers
 from functions.planning.membership import counted, quorum
+from functions.planning.protection import SeenBudget, is_protected, protect
+from functions.planning.scaling import Move, RunServers
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
 from functions.planning.status import Slice, Wanted, has_turned, write_status
-from functions.planning.steps import Announce, ApplyObject, CreateObject, Plan
+from functions.planning.steps import Announce, CreateObject, LookAgain, Plan
 
 MANAGER = "scale"
 SCALED = "Scaled"
@@ -40,7 +41,8 @@ class Seen:
     stateful_set: SeenStatefulSet | None
     claims: tuple[SeenClaim, ...]
     pods: tuple[SeenPod, ...]
-    modes: tuple[ServerStats, ...]
+    servers: SeenServers
+    budget: SeenBudget | None
 
 
 def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
@@ -87,7 +89,7 @@ def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
 
 def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
     if record.state != "open":
-        return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
+        return _after_creation(cluster, record, seen, now)
     if FINALIZER not in cluster.metadata.finalizers:
         # A claim made before it would outlive a deletion that is to take the volumes along.
         return _report(cluster, record, seen, now)
@@ -102,8 +104,36 @@ def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: 
         return (
             Announce("Normal", "Created", told),
             *_status(cluster, completed, _progress(cluster, completed, seen), now),
+            LookAgain(),
         )
     return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
+
+
+def _after_creation(
+    cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime
+) -> Plan:
+    """Say where the ensemble is on its way; once that is said, make the next move."""
+    found = seen.stateful_set
+    if found is None or not _is_ours(cluster, found):
+        told = "The StatefulSet is not there yet."
+        return _status(cluster, record, Wanted(SCALED, "False", "NoStatefulSet", told), now)
+    if not_yet := _not_carried_out(cluster):
+        return _status(cluster, record, Wanted(SCALED, "False", "NotSupportedYet", not_yet), now)
+    move, ensemble = growth.move_of(cluster, seen.servers, found)
+    condition = growth.condition_of(cluster, move, ensemble)
+    if written := _status(cluster, record, condition, now, seen.servers.config):
+        return (*written, LookAgain())
+    if changed := protect(cluster, seen.budget, _pods_that_may_run(move, seen, found)):
+        return (*changed, LookAgain())
+    if not is_protected(cluster, seen.budget):
+        return ()  # Its controller has to see it first, which makes an event.
+    return growth.make(cluster, move, seen.servers, found, now)
+
+
+def _pods_that_may_run(move: Move | None, seen: Seen, found: SeenStatefulSet) -> int:
+    """Return how many pods may be Ready now or after the next move."""
+    next_number = move.replicas if isinstance(move, RunServers) else 0
+    return max(found.replicas, len(seen.pods), next_number)
 
 
 def _missing_claims(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
@@ -139,8 +169,9 @@ def _record_volumes(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) ->
 
 
 def _has_quorum(record: Bootstrap, seen: Seen) -> bool:
-    serving = [stats for stats in seen.modes if stats.mode in ("leader", "follower")]
-    leads = any(stats.mode == "leader" for stats in serving)
+    stats = seen.servers.stats.values()
+    serving = [it for it in stats if it.mode in ("leader", "follower")]
+    leads = any(it.mode == "leader" for it in serving)
     return leads and len(serving) >= quorum(len(record.members))
 
 
@@ -149,18 +180,7 @@ def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
     found = seen.stateful_set
     if found is None or not _is_ours(cluster, found) or found.replicas == len(record.members):
         return ()
-    manifest: Manifest = {
-        "apiVersion": STATEFUL_SET.api_version,
-        "kind": STATEFUL_SET.name,
-        "metadata": {
-            "name": stateful_set_name(cluster),
-            "namespace": cluster.metadata.namespace,
-            "uid": found.uid,
-            "resourceVersion": found.resource_version,
-        },
-        "spec": {"replicas": len(record.members)},
-    }
-    return (ApplyObject(manifest, MANAGER),)
+    return (growth.run_servers(cluster, found, len(record.members)),)
 
 
 def _is_ours(cluster: ZooKeeperCluster, found: SeenStatefulSet) -> bool:
@@ -173,23 +193,12 @@ def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datet
 
 
 def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wanted:
-    count, wanted = len(record.members), cluster.spec.replicas
-    if not_yet := _not_carried_out(cluster):
-        return Wanted(SCALED, "False", "NotSupportedYet", not_yet)
-    if record.state == "open":
-        serving = sum(stats.mode in ("leader", "follower") for stats in seen.modes)
-        servers = counted(count, "server")
-        told = f"{serving} of {servers} serve; the first quorum needs {quorum(count)}."
-        return Wanted(SCALED, "False", "Creating", told)
-    if wanted != count:
-        told = (
-            f"spec.replicas asks for {wanted}, but this version cannot change the number of "
-            f"servers yet: the ensemble stays at {count} and is not touched."
-        )
-        return Wanted(SCALED, "False", "NotSupportedYet", told)
-    return Wanted(
-        SCALED, "True", "AsWanted", f"The ensemble has {counted(count, 'server')}, as wanted."
-    )
+    del cluster
+    count = len(record.members)
+    serving = sum(stats.mode in ("leader", "follower") for stats in seen.servers.stats.values())
+    servers = counted(count, "server")
+    told = f"{serving} of {servers} serve; the first quorum needs {quorum(count)}."
+    return Wanted(SCALED, "False", "Creating", told)
 
 
 def _not_carried_out(cluster: ZooKeeperCluster) -> str:
@@ -197,18 +206,25 @@ def _not_carried_out(cluster: ZooKeeperCluster) -> str:
     spec = cluster.spec
     asked = {
         "spec.stopped": spec.stopped,
-        "spec.observers": spec.observers > 0,
         "spec.recovery": spec.recovery is not None,
     }
     fields = ", ".join(field for field, is_asked in asked.items() if is_asked)
     return f"This version does not carry out {fields} yet: nothing is changed." if fields else ""
 
 
-def _status(cluster: ZooKeeperCluster, record: Bootstrap, scaled: Wanted, now: datetime) -> Plan:
+def _status(
+    cluster: ZooKeeperCluster,
+    record: Bootstrap,
+    scaled: Wanted,
+    now: datetime,
+    config: EnsembleConfig | None = None,
+) -> Plan:
     """Return the slice of `scale`: the record, the member list and the condition."""
     known = [
         member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
     ]
+    if config is not None:
+        known = growth.member_entries(cluster, config)
     first = [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
     part = Slice(
         manager=MANAGER,

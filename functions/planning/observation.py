@@ -102,6 +102,8 @@ def _report(number: int, name: str, pod: SeenPod | None, answer: Answer | None) 
         message = "is being stopped" if pod.is_deleting else ""
         ready = pod.is_ready and not pod.is_deleting
         return ServerReport(number, name, answer.mode, ready, message, answer.version, answer.zxid)
+    if pod.is_deleting:
+        return ServerReport(number, name, "unknown", False, "is being stopped")
     if isinstance(answer, ServerStats):
         return ServerReport(number, name, "unknown", False, "runs without a quorum")
     message = pod.trouble or (answer if pod.is_ready else "") or "is starting"
@@ -206,8 +208,12 @@ def _announcements(
 
 def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:
     """Whether a person wants to hear of it: a cluster that has yet to start has lost nothing."""
-    bootstrap = cluster.status.bootstrap
-    return wanted.status == "True" or (bootstrap is not None and bootstrap.state != "open")
+    bootstrap, operation = cluster.status.bootstrap, cluster.status.operation
+    if wanted.status == "True":
+        return True
+    if wanted.reason == "ServersMissing" and operation is not None:
+        return False  # One server at a time is missing on purpose.
+    return bootstrap is not None and bootstrap.state != "open"
 
 
 def _event_reason(wanted: Wanted) -> str:

@@ -42,7 +42,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class StartAsIs:
-    """The server has data and its own list names it: it needs nobody."""
+    """The server has data, its own list names it, and no record says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,12 @@ def plan_preparation(
     (zookeeper.md 4.4; two wiped servers with markers erased an acknowledged write, tried).
     """
     if not needs_record(server_id, disk):
-        return StartAsIs()
+        # The record is looked at if it can be had: a volume that was kept while its server was
+        # taken out may hold an old list, and several such servers could elect each other.
+        is_out = record is not None and bool(record.roles) and server_id not in record.roles
+        if record is None or not is_out:
+            return StartAsIs()
+        return Join({**record.roles, server_id: "observer"})
     if record is None:
         return Wait("the cluster has no record of its first creation yet (status.bootstrap)")
     if disk.is_empty and record.state is RecordState.OPEN:

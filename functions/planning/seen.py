@@ -10,6 +10,8 @@ from functions.manifests.names import APPLIED_HASH
 
 Manifest = Mapping[str, Any]
 
+REVISION_LABEL = "controller-revision-hash"
+
 
 @dataclass(frozen=True, slots=True)
 class SeenPod:
@@ -21,6 +23,7 @@ class SeenPod:
     is_ready: bool
     is_deleting: bool
     trouble: str
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class SeenStatefulSet:
     is_deleting: bool
     controller_uid: str
     is_built: bool
+    update_revision: str = ""
 
 
 def seen_pod(pod: Manifest) -> SeenPod:
@@ -58,6 +62,7 @@ def seen_pod(pod: Manifest) -> SeenPod:
         is_ready=_is_true(status, "Ready"),
         is_deleting="deletionTimestamp" in metadata,
         trouble=_trouble(status),
+        revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
     )
 
 
@@ -79,6 +84,7 @@ def seen_stateful_set(manifest: Manifest) -> SeenStatefulSet:
         is_observed=status.get("observedGeneration") == metadata.get("generation"),
         is_deleting="deletionTimestamp" in metadata,
         controller_uid=controller_uid(manifest),
+        update_revision=status.get("updateRevision", ""),
         is_built=APPLIED_HASH in metadata.get("annotations", {}),
     )
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import SECRET, SERVICE, STATEFUL_SET, Ref
+from functions.api.kinds import POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
-from functions.manifests.names import stateful_set_name
+from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.observation import NO_POD
+from functions.planning.protection import protect, seen_budget
 from functions.planning.seen import SeenPod, seen_stateful_set
 
 # With one of these reasons a condition is as good as it gets until something else happens.
 STANDING = frozenset({"NotSupportedYet", "Paused", "NameTaken", "InvalidSpec"})
-CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled"})
+CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated"})
 
 
 def unsettled(
@@ -37,7 +38,13 @@ def unsettled(
         return reason
     if {pod.name: pod.is_ready for pod in pods} != _servers(cluster):
         return "status.servers does not say what the pods say"
-    return _objects(cluster, owned, functions_image)
+    return _objects(cluster, pods, owned, functions_image) or _budget(cluster, owned, len(pods))
+
+
+def _budget(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], pods: int) -> str:
+    found = owned.get(Ref(POD_DISRUPTION_BUDGET, cluster.metadata.namespace, budget_name(cluster)))
+    seen = seen_budget(found) if found is not None else None
+    return "the disruption budget is not as wanted" if protect(cluster, seen, pods) else ""
 
 
 def _conditions(cluster: ZooKeeperCluster) -> str:
@@ -61,12 +68,19 @@ def _servers(cluster: ZooKeeperCluster) -> dict[str, bool]:
     }
 
 
-def _objects(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], functions_image: str) -> str:
+def _objects(
+    cluster: ZooKeeperCluster,
+    pods: Sequence[SeenPod],
+    owned: Mapping[Ref, Manifest],
+    functions_image: str,
+) -> str:
     found = owned.get(Ref(STATEFUL_SET, cluster.metadata.namespace, stateful_set_name(cluster)))
     if found is None:
         return "the StatefulSet is missing"
     if seen_stateful_set(found).replicas != len(cluster.status.members):
         return "the StatefulSet has another number of servers than the member list"
+    if any(pod.revision != seen_stateful_set(found).update_revision for pod in pods):
+        return "a pod is of an older revision"
     # Secrets are not read here: the hash that the pods were made with stands for it.
     template = found["spec"]["template"]["metadata"].get("annotations", {})
     wanted = owned_objects(cluster, functions_image, template.get(SUPER_USER_ANNOTATION, ""))
@@ -84,4 +98,5 @@ def _has_ports(wanted: Manifest, found: Manifest | None) -> bool:
 
 def looked_at(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
     """Return the owned objects that are looked at: all but the Secret."""
-    return tuple(ref for ref in owned_refs(cluster) if ref.kind != SECRET)
+    budget = Ref(POD_DISRUPTION_BUDGET, cluster.metadata.namespace, budget_name(cluster))
+    return (*(ref for ref in owned_refs(cluster) if ref.kind != SECRET), budget)

@@ -48,7 +48,7 @@ def write_status(cluster: ZooKeeperCluster, part: Slice, now: datetime) -> tuple
     wanted = _wanted_status(cluster, part, now)
     if wanted == _seen_status(cluster, part):
         return ()
-    return (WriteStatus(_manifest(cluster, wanted), part.manager),)
+    return (WriteStatus(status_manifest(cluster, wanted), part.manager),)
 
 
 def seen_condition(cluster: ZooKeeperCluster, kind: str) -> Condition | None:
@@ -73,7 +73,8 @@ def timestamp(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _manifest(cluster: ZooKeeperCluster, status: Manifest) -> Manifest:
+def status_manifest(cluster: ZooKeeperCluster, status: Manifest) -> Manifest:
+    """Return an apply of the status of exactly the object that was read."""
     return {
         "apiVersion": CLUSTER.api_version,
         "kind": CLUSTER.name,

@@ -47,11 +47,34 @@ class DeleteObject:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictPod:
+    """Remove exactly the pod with this uid, as far as the disruption budget allows."""
+
+    ref: Ref
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class WriteStatus:
     """Apply one function's complete slice of the cluster's status, by compare-and-set."""
 
     manifest: Manifest
     manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Change the ensemble's member list by compare-and-set on its version.
+
+    `joining` is a line of a member list, `leaving` an id; one of them is empty. `host` is asked,
+    `witnesses` tell afterwards whether a change whose answer was lost took effect.
+    """
+
+    host: str
+    witnesses: tuple[str, ...]
+    joining: str
+    leaving: str
+    from_config: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +96,14 @@ class LookAgain:
 
 
 Step = (
-    ApplyObject | ReplaceObject | CreateObject | DeleteObject | WriteStatus | Announce | LookAgain
+    ApplyObject
+    | ReplaceObject
+    | CreateObject
+    | DeleteObject
+    | EvictPod
+    | WriteStatus
+    | Reconfigure
+    | Announce
+    | LookAgain
 )
 Plan = tuple[Step, ...]

@@ -124,7 +124,7 @@ def _decide(server: Server, folders: Folders, outside: Outside, until: float) ->
     """Look until there is something to do; the last Wait says what was missing at the deadline."""
     seen = disk.read_disk(folders)
     if not needs_record(server.id, seen):
-        return StartAsIs()
+        return plan_preparation(server.id, seen, _record_at_hand(server, outside), ("", ""))
     return _poll(lambda: _look(server, seen, outside), until)
 
 
@@ -133,6 +133,14 @@ def _look(server: Server, seen: Disk, outside: Outside) -> Preparation:
         return plan_preparation(server.id, seen, _record(server, outside), _volume(server, outside))
     except FunctionError as error:
         return Wait(str(error))
+
+
+def _record_at_hand(server: Server, outside: Outside) -> Record | None:
+    """Return the record if the API server answers at once: a server with data waits for nobody."""
+    try:
+        return _record(server, outside)
+    except FunctionError:
+        return None
 
 
 def _record(server: Server, outside: Outside) -> Record | None:

@@ -18,7 +18,8 @@ from functions.api.errors import Refused, Unavailable
 from functions.planning.preparation import Record, RecordState
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-TIMEOUT_SECONDS = 5
+# Short, because a server with data asks once and starts all the same when there is no answer.
+TIMEOUT_SECONDS = 2
 
 
 def read_object(

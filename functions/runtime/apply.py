@@ -21,12 +21,15 @@ from functions.planning.steps import (
     ApplyObject,
     CreateObject,
     DeleteObject,
+    EvictPod,
     LookAgain,
     Plan,
+    Reconfigure,
     ReplaceObject,
     Step,
     WriteStatus,
 )
+from functions.runtime.reconfigure import reconfigure
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ def apply(plan: Plan, cluster: ZooKeeperCluster, world: World) -> None:
         log.info("step", extra={"step": describe(step)})
 
 
-def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
+def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:  # noqa: C901 - one line per step
     match step:
         case ApplyObject():
             apply_object(step, world)
@@ -65,6 +68,10 @@ def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:
                 world.kube.create(manifest, manager=manager)
         case DeleteObject(ref=ref, uid=uid):
             world.kube.delete(ref, uid=uid)
+        case Reconfigure():
+            reconfigure(step, cluster, world)
+        case EvictPod(ref=ref, uid=uid):
+            world.kube.evict(ref, uid=uid)
         case Announce():
             announce(step, cluster, world)
         case LookAgain():
@@ -128,7 +135,7 @@ def _event(step: Announce, cluster: ZooKeeperCluster, now: str) -> Manifest:
     }
 
 
-def describe(step: Step) -> str:
+def describe(step: Step) -> str:  # noqa: C901 - one line per step
     """Return one step in words, for the log and for `python -m functions render`."""
     match step:
         case ApplyObject(manifest=manifest, manager=manager):
@@ -141,8 +148,12 @@ def describe(step: Step) -> str:
             return f"create {_named(manifest)}"
         case DeleteObject(ref=ref):
             return f"delete {ref.kind.name} {ref.namespace}/{ref.name}"
+        case EvictPod(ref=ref):
+            return f"evict {ref.kind.name} {ref.namespace}/{ref.name}"
         case Announce(type=kind, reason=reason, message=message):
             return f"announce {kind} {reason}: {message}"
+        case Reconfigure(joining=joining, leaving=leaving):
+            return f"reconfigure: {joining or f'take out server {leaving}'}"
         case LookAgain():
             return "look again"
         case _:

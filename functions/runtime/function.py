@@ -33,6 +33,7 @@ from functions.runtime.world import World
 log = logging.getLogger(__name__)
 
 TRIES_ON_CONFLICT = 5
+MOST_LOOKS = 12
 
 Handler = Callable[[Event, World], None]
 ClusterHandler = Callable[[ZooKeeperCluster, World], None]
@@ -107,18 +108,25 @@ def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[
 
 
 def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:
-    """Read, plan and apply; on a conflict look again, a few times, before the sender is told."""
-    for attempt in range(1, TRIES_ON_CONFLICT + 1):
+    """Read, plan and apply; go on while there is more to do, look again after a conflict.
+
+    Both are bounded: what is left after that is told to the sender, who delivers again.
+    """
+    conflicts = 0
+    for _ in range(MOST_LOOKS):
         try:
             with _turns.of(ref):
                 _work_once(ref, work, refusal, world)
-        except Conflict as conflict:
-            if attempt == TRIES_ON_CONFLICT:
+        except Unfinished:
+            continue
+        except Conflict:
+            conflicts += 1
+            if conflicts == TRIES_ON_CONFLICT:
                 raise
-            if not isinstance(conflict, Unfinished):
-                time.sleep(random.uniform(0, world.settings.conflict_pause * attempt))
+            time.sleep(random.uniform(0, world.settings.conflict_pause * conflicts))
         else:
             return
+    raise Conflict(f"{ref.namespace}/{ref.name} needs more looks than one delivery takes.")
 
 
 def _work_once(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:

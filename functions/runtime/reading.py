@@ -6,11 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
-from functions.api.kinds import CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Ref
+from functions.api.kinds import (
+    CLUSTER,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    STATEFUL_SET,
+    Ref,
+)
 from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.owned import is_part_of, owned_refs
+from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.growth import SeenServers
 from functions.planning.observation import Answer
+from functions.planning.protection import SeenBudget, seen_budget
 from functions.planning.seen import (
     SeenClaim,
     SeenPod,
@@ -62,6 +72,12 @@ def read_claims(cluster: ZooKeeperCluster, world: World) -> tuple[SeenClaim, ...
     return tuple(seen_claim(claim) for claim in found)
 
 
+def read_budget(cluster: ZooKeeperCluster, world: World) -> SeenBudget | None:
+    ref = Ref(POD_DISRUPTION_BUDGET, cluster.metadata.namespace, names.budget_name(cluster))
+    found = world.kube.get(ref)
+    return seen_budget(found) if found is not None else None
+
+
 def ask_servers(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
 ) -> dict[str, Answer]:
@@ -73,6 +89,38 @@ def ask_servers(
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
         answers = threads.map(lambda pod: _ask(pod, port, world), reachable)
         return dict(zip((pod.name for pod in reachable), answers, strict=True))
+
+
+def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World) -> SeenServers:
+    """Return what the servers say of themselves, by id, and the list the leader has committed."""
+    answers = ask_servers(cluster, pods, world)
+    ids = {pod.name: _id_of(cluster, pod) for pod in pods}
+    stats = {ids[name]: it for name, it in answers.items() if isinstance(it, ServerStats)}
+    addresses = {ids[pod.name]: pod.address for pod in pods}
+    return SeenServers(stats, addresses, _committed_list(cluster, stats, addresses, world))
+
+
+def _id_of(cluster: ZooKeeperCluster, pod: SeenPod) -> int:
+    ordinal = names.ordinal_of(cluster, pod.name)
+    assert ordinal is not None, "read_pods returns the cluster's own"
+    return ordinal + 1
+
+
+def _committed_list(
+    cluster: ZooKeeperCluster,
+    stats: dict[int, ServerStats],
+    addresses: dict[int, str],
+    world: World,
+) -> EnsembleConfig | None:
+    """Ask the leader alone: a follower may still have an older list."""
+    leading = [number for number, it in stats.items() if it.mode == "leader"]
+    if not leading:
+        return None
+    newest = max(leading, key=lambda number: stats[number].zxid >> 32)
+    try:
+        return world.zookeeper.config(addresses[newest], cluster.spec.config.client_port)
+    except Unavailable:
+        return None
 
 
 def _ask(pod: SeenPod, port: int, world: World) -> Answer:

@@ -14,7 +14,8 @@ class Settings:
     """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent.
 
     `conflict_pause` is the longest wait in seconds before a delivery that met a conflict looks
-    again; it grows with each try.
+    again; it grows with each try. `confirm_seconds` is how long members are asked whether a change
+    of their list took effect.
     """
 
     functions_image: str = DEFAULT_IMAGE
@@ -22,6 +23,7 @@ class Settings:
     kubernetes_timeout: float = 10.0
     zookeeper_timeout: float = 2.0
     conflict_pause: float = 0.05
+    confirm_seconds: float = 5.0
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -32,6 +34,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         kubernetes_timeout=_seconds(environment, "KUBERNETES_TIMEOUT", 10.0),
         zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
         conflict_pause=_seconds(environment, "CONFLICT_PAUSE", 0.05),
+        confirm_seconds=_seconds(environment, "CONFIRM_SECONDS", 5.0),
     )
 
 

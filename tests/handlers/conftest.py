@@ -7,6 +7,7 @@ tested together with what is on record.
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ import functions.dead_letter
 import functions.observe
 import functions.reconcile_cluster
 import functions.resync
+import functions.roll
 import functions.scale  # noqa: F401 - importing a function deploys it
 from functions.adapters.memory import Faults, MemoryKube
 from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
@@ -30,11 +32,14 @@ from functions.api.kinds import (
     KINDS,
     PERSISTENT_VOLUME_CLAIM,
     POD,
+    SECRET,
     STATEFUL_SET,
     Kind,
     Ref,
 )
+from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
 from functions.api.manifest import Manifest
+from functions.manifests.fingerprint import fingerprint
 from functions.planning.ensemble import EnsembleConfig, Member
 from functions.planning.preparation import (
     Disk,
@@ -52,7 +57,7 @@ from functions.runtime.world import World
 
 NAMESPACE = "apps"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 
 
 @dataclass
@@ -80,6 +85,7 @@ class Simulation:
     broken_pods: set[str] = field(default_factory=set)
     clock: datetime = NEW_YEAR
     passwords: Passwords = field(default_factory=Passwords)
+    ensembles: dict[str, MemoryEnsemble] = field(default_factory=dict)
 
     def world(self) -> World:
         return World(
@@ -188,7 +194,9 @@ class Simulation:
         self.kube.collect_garbage()
         changed = [len(self.kube.list(POD, None)) != before]
         changed += [self._run_set(found) for found in self.kube.list(STATEFUL_SET, None)]
+        changed += [self._observe_generation(found) for found in self.kube.list(BUDGET, None)]
         changed += [self._drop_orphan(pod) for pod in self.kube.list(POD, None)]
+        self._stop_servers_without_pod()
         changed += [self._run_pod(pod) for pod in self.kube.list(POD, None)]
         return any(changed)
 
@@ -203,11 +211,20 @@ class Simulation:
                 changed = True
         return changed
 
+    def _stop_servers_without_pod(self) -> None:
+        running = {self._address(pod) for pod in self.kube.list(POD, None)}
+        for ensemble in self.zookeeper.ensembles:
+            for server in ensemble.servers.values():
+                server.is_up = server.is_up and server.host in running
+
     def _observe_generation(self, found: Manifest) -> bool:
         generation = found["metadata"]["generation"]
         if found.get("status", {}).get("observedGeneration") == generation:
             return False
-        self.kube.put({**found, "status": {"observedGeneration": generation}}, manager="sts")
+        status: Manifest = {"observedGeneration": generation}
+        if found["kind"] == STATEFUL_SET.name:
+            status["updateRevision"] = fingerprint(found["spec"]["template"])
+        self.kube.put({**found, "status": status}, manager="sts")
         return True
 
     def _make_pod(self, found: Manifest, ordinal: int) -> bool:
@@ -230,7 +247,10 @@ class Simulation:
             "metadata": {
                 "name": name,
                 "namespace": metadata["namespace"],
-                "labels": template["metadata"]["labels"],
+                "labels": {
+                    **template["metadata"]["labels"],
+                    "controller-revision-hash": fingerprint(template),
+                },
                 "ownerReferences": [owner],
             },
             "spec": template["spec"],
@@ -280,7 +300,7 @@ class Simulation:
     def _run_pod(self, pod: Manifest) -> bool:
         """Be the kubelet: prepare the server, start it, and report readiness."""
         name = pod["metadata"]["name"]
-        if name in self.broken_pods:
+        if name in self.broken_pods and self._server_of(pod) is None:
             return self._say(pod, address="", ready=False)
         server = self._server_of(pod)
         if server is None:
@@ -337,14 +357,20 @@ class Simulation:
         votes = not self.disks[uid].is_empty or isinstance(decided, Found)
         ensemble.add(number, self._address(pod), has_data=votes)
 
+    def _password(self, metadata: Manifest) -> str:
+        name = f"{metadata['name'].rpartition('-')[0]}-super-user"
+        secret = self.kube.get(Ref(SECRET, metadata["namespace"], name))
+        assert secret is not None
+        return base64.b64decode(secret["data"]["password"]).decode()
+
     def _ensemble(self, metadata: Manifest, members: dict[int, str]) -> MemoryEnsemble:
         key = f"{metadata['namespace']}/{metadata['name'].rpartition('-')[0]}"
-        for ensemble in self.zookeeper.ensembles:
-            if ensemble.password == key:
-                return ensemble
+        if key in self.ensembles:
+            return self.ensembles[key]
         listed = tuple(Member(n, f"server-{n}", "participant") for n in sorted(members))
-        made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), key)
+        made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), self._password(metadata))
         self.zookeeper.ensembles.append(made)
+        self.ensembles[key] = made
         return made
 
     def _say(self, pod: Manifest, address: str, ready: bool) -> bool:

@@ -22,7 +22,7 @@ from tests.expected import TESTS
 
 EVENTS = TESTS / "events"
 NAMES = [line.split(":")[0] for line in (TESTS.parent / "Procfile").read_text().splitlines()]
-CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 STRUCTURED = "application/cloudevents+json"
 
 Client = Any

@@ -17,7 +17,7 @@ from functions.api.errors import Conflict, FunctionError, Unavailable
 from functions.api.kinds import CLUSTER, CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
 from tests.handlers.laws import check_invariants, end_state, whole_state
 
-FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 
 
 def _create(size: int, **spec: Any) -> Callable[[Any], None]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.api.kinds import CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
 from tests.handlers.laws import check_invariants, end_state
 
-FUNCTIONS = ("reconcile-cluster", "scale", "observe")
+FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 
 Action = Callable[[Any], None]
 

@@ -78,6 +78,20 @@ def _volumes_left(simulation: Any) -> None:
     simulation.kubernetes()
 
 
+def _outdated(simulation: Any) -> None:
+    _serving(simulation)
+    _new(simulation, logLevel="DEBUG")
+    simulation.deliver("reconcile-cluster", CLUSTER_REF)
+    simulation.kubernetes()
+
+
+def _growing(simulation: Any) -> None:
+    _serving(simulation)
+    simulation.apply("small", "default", replicas=5)
+    for function in ("reconcile-cluster", "observe"):
+        simulation.deliver(function, CLUSTER_REF)
+
+
 def _delete(simulation: Any) -> None:
     simulation.kube.delete(CLUSTER_REF, uid=simulation.kube.get(CLUSTER_REF)["metadata"]["uid"])
 
@@ -93,6 +107,8 @@ MADE: dict[str, Callable[[Any], None]] = {
     "adopting": _adopting,
     "deleting": _deleting,
     "volumes-left": _volumes_left,
+    "outdated": _outdated,
+    "growing": _growing,
 }
 
 
@@ -153,6 +169,9 @@ RENDERED = [
     ("scale", "scale-claim", "starting"),
     ("scale", "scale", "adopting"),
     ("scale", "scale", "serving"),
+    ("scale", "scale", "growing"),
+    ("roll", "roll", "serving"),
+    ("roll", "roll", "outdated"),
     ("observe", "observe", "new"),
     ("observe", "observe", "starting"),
     ("observe", "observe", "serving"),

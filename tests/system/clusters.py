@@ -20,12 +20,12 @@ from tests.system.rest import Manifest
 Answer = TypeVar("Answer")
 
 FUNCTIONS_NAMESPACE = "zookeeper-functions"
-FUNCTIONS = ("reconcile-cluster", "observe", "scale", "resync", "dead-letter")
+FUNCTIONS = ("reconcile-cluster", "observe", "scale", "roll", "resync", "dead-letter")
 BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
 RESYNC_SECONDS = 2
 CLIENT = Path(__file__).with_name("znodes.py")
 OWNED_KINDS = ("serviceaccount", "rolebinding", "secret", "configmap", "service", "statefulset")
-CONDITIONS = ("Available", "QuorumHealthy", "Reconciled", "Scaled")
+CONDITIONS = ("Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated")
 
 # Small and quick: tests share two processors.
 SMALL: Mapping[str, Any] = {

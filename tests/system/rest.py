@@ -18,6 +18,7 @@ SECONDS = 10.0
 PLACES = {
     "zkcluster": ("apis/zookeeper.example.com/v1alpha1", "zookeeperclusters"),
     "statefulset": ("apis/apps/v1", "statefulsets"),
+    "poddisruptionbudget": ("apis/policy/v1", "poddisruptionbudgets"),
     "deployment": ("apis/apps/v1", "deployments"),
     "rolebinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "pod": ("api/v1", "pods"),

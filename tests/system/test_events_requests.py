@@ -14,7 +14,7 @@ from tests.system.clusters import BROKER, FUNCTIONS, FUNCTIONS_NAMESPACE, Cluste
 pytestmark = pytest.mark.system
 
 SAMPLES = Path(__file__).parents[1] / "events"
-CLUSTER_FUNCTIONS = ("reconcile-cluster", "observe", "scale")
+CLUSTER_FUNCTIONS = ("reconcile-cluster", "observe", "scale", "roll")
 EVENT: Mapping[str, str] = {
     "ce-specversion": "1.0",
     "ce-id": "1",

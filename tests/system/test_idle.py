@@ -48,7 +48,7 @@ def test_the_audit_command_counts_per_function(quiet: Cluster) -> None:
     assert heading.split() == ["CALLER", "READS", "WRITES", "DENIED"]
     counted = {row.split()[0].partition("/")[2]: row.split()[1:] for row in rows}
     assert set(FUNCTIONS) - {"dead-letter"} <= set(counted)
-    for name in ("reconcile-cluster", "observe", "scale"):
+    for name in ("reconcile-cluster", "observe", "scale", "roll"):
         reads, writes, _ = map(int, counted[name])
         assert reads > writes > 0
     assert counted["resync"][1] == "0", "resync changes nothing, ever"

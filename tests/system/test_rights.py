@@ -27,6 +27,13 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         ("patch", "zookeeperclusters/status"),
         ("create", "persistentvolumeclaims"),
         ("patch", "statefulsets"),
+        *((verb, "poddisruptionbudgets") for verb in ("create", "patch", "delete")),
+        ("create", "events"),
+    },
+    "roll": {
+        ("patch", "zookeeperclusters/status"),
+        ("delete", "pods"),
+        ("create", "pods/eviction"),
         ("create", "events"),
     },
     "reconcile-cluster": {
@@ -102,8 +109,9 @@ def test_each_function_acts_as_itself_and_writes_its_slice_only(cluster: Cluster
     cluster.until_settled()
     cluster.kubectl("delete", "zkcluster", "zk", "--timeout=60s")
     calls = cluster.calls(since)
-    assert {c.user.rpartition(":")[2] for c in calls} == {"reconcile-cluster", "observe", "scale"}
-    for name in ("reconcile-cluster", "observe", "scale"):
+    movers = {"reconcile-cluster", "observe", "scale", "roll"}
+    assert {c.user.rpartition(":")[2] for c in calls} == movers
+    for name in movers:
         written = _written(c for c in calls if c.user.endswith(f":{name}"))
         assert written
         assert written <= MAY_CHANGE[name]
@@ -125,6 +133,7 @@ def test_every_condition_and_status_field_has_one_writer(single: Cluster) -> Non
         "reconcile-cluster",
         "observe",
         "scale",
+        "roll",
     }
 
 

@@ -92,8 +92,9 @@ def after(before: ZooKeeperCluster, plan: Plan) -> ZooKeeperCluster:
     for step in plan:
         if isinstance(step, WriteStatus):
             wanted = dict(step.manifest["status"])
-            types = {c["type"] for c in wanted["conditions"]}
+            conditions = wanted.get("conditions", [])
+            types = {c["type"] for c in conditions}
             kept = [c for c in seen["conditions"] if c["type"] not in types]
-            seen = {**seen, **wanted, "conditions": [*kept, *wanted["conditions"]]}
+            seen = {**seen, **wanted, "conditions": [*kept, *conditions]}
     parsed = ZooKeeperCluster.parse({"metadata": {"name": "x"}, "spec": {}, "status": seen})
     return before.model_copy(update={"status": parsed.status})

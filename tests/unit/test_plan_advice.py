@@ -42,14 +42,15 @@ def test_a_version_with_known_defects_is_named_with_each_of_them(
     ("spec", "reasons"),
     [
         pytest.param({"replicas": 3}, [], id="three-voters"),
-        pytest.param({"replicas": 2}, ["EvenVoters"], id="two-voters"),
+        pytest.param({"replicas": 1}, ["DrainBlocked"], id="one-voter"),
+        pytest.param({"replicas": 2}, ["DrainBlocked", "EvenVoters"], id="two-voters"),
         pytest.param({"replicas": 4}, ["EvenVoters"], id="four-voters"),
         pytest.param({"storage": {"ephemeral": True}}, ["EphemeralStorage"], id="ephemeral"),
         pytest.param({"image": "zookeeper@sha256:00"}, [], id="unknown-version"),
         pytest.param({"image": "zookeeper:3.9"}, [], id="half-a-version"),
         pytest.param(
             {"version": "3.9.3", "replicas": 2, "storage": {"ephemeral": True}},
-            ["KnownDataLoss", "EphemeralStorage", "EvenVoters"],
+            ["KnownDataLoss", "EphemeralStorage", "DrainBlocked", "EvenVoters"],
             id="the-most-serious-first",
         ),
     ],

@@ -10,6 +10,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import CONFIG_MAP, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import super_user_secret
+from functions.manifests.budget import disruption_budget
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.owned import owned_objects
 from functions.planning.deletion import Remains, plan_deletion
@@ -275,7 +276,7 @@ def test_the_finalizer_goes_last_and_nothing_is_done_after_it() -> None:
 
 CONDITIONS = [
     {"type": kind, "status": "True", "observedGeneration": 1}
-    for kind in ("Available", "QuorumHealthy", "Reconciled", "Scaled")
+    for kind in ("Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated")
 ]
 SETTLED: dict[str, Any] = {
     **STARTED,
@@ -287,7 +288,9 @@ PODS = [pod(f"zk-{n}") for n in range(3)]
 
 
 def _why(of: ZooKeeperCluster, pods: list[Any] = PODS, **more: Any) -> str:
-    return unsettled(of, pods, more.get("owned", _seen(of)), IMAGE)
+    budget = disruption_budget(of, 3, 3)
+    stored = {ref_of(budget): _stored(budget, "uid-of-budget")}
+    return unsettled(of, pods, more.get("owned", {**_seen(of), **stored}), IMAGE)
 
 
 def _with_condition(kind: str, **more: Any) -> dict[str, Any]:
@@ -324,6 +327,12 @@ def test_what_is_not_settled_is_named(known: dict[str, Any], why: str) -> None:
 def test_a_standing_warning_is_settled(reason: str) -> None:
     known = _with_condition("Scaled", status="False", reason=reason)
     assert _why(cluster(known)) == ""
+
+
+def test_a_lost_budget_and_a_pod_of_an_older_revision_are_not_settled() -> None:
+    of = cluster(SETTLED)
+    assert "disruption budget" in _why(of, owned=_seen(of))
+    assert "older revision" in _why(of, [*PODS[:2], pod("zk-2", revision="old")])
 
 
 def test_a_deletion_a_lost_object_and_a_readiness_are_not_settled() -> None:

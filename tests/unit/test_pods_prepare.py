@@ -59,10 +59,6 @@ def _outside(
     return Outside(read, lambda _: set(addresses), deadline)
 
 
-def _no_call(_: str) -> Any:
-    raise AssertionError("a server with data needs nobody")
-
-
 def _data(environment: dict[str, str]) -> Path:
     return Path(environment["DATA_DIR"])
 
@@ -135,8 +131,32 @@ def test_a_server_outside_the_member_list_joins_as_observer(environment: dict[st
     ]
 
 
+def _api_server_away(path: str) -> None:
+    raise Unavailable(f"the API server cannot be reached: {path}")
+
+
+def test_a_kept_disk_of_a_server_that_was_taken_out_joins_as_observer(
+    environment: dict[str, str],
+) -> None:
+    """Several such servers, each with an old list of all of them, could elect each other."""
+    data = _data(environment)
+    (data / "version-2").mkdir(parents=True)
+    (data / "version-2/snapshot.0").write_text("")
+    own_list = data / "zoo.cfg.dynamic.100000000"
+    own_list.write_text("server.2=a:1:2:participant;3\n")
+    (data / "conf").mkdir()
+    (data / "conf/zoo.cfg").write_text(f"dynamicConfigFile={own_list}\n")
+    members = [{"id": 1, "name": "zk-0", "role": "participant"}]
+    assert prepare(environment, _outside(_cluster("completed", members=members))) == 0
+    lines = (data / "zoo.cfg.dynamic").read_text().splitlines()
+    assert [line.split(":", 3)[3] for line in lines] == [
+        "participant;0.0.0.0:2181",
+        "observer;0.0.0.0:2181",
+    ]
+
+
 @pytest.mark.parametrize("held", ["snapshot.0", "log.100000001"])
-def test_a_server_with_data_and_its_own_list_asks_nobody_and_keeps_its_list(
+def test_a_server_with_data_and_its_own_list_needs_nobody_and_keeps_its_list(
     environment: dict[str, str], held: str
 ) -> None:
     """Guards against C5: a start that needs a quorum."""
@@ -147,7 +167,7 @@ def test_a_server_with_data_and_its_own_list_asks_nobody_and_keeps_its_list(
     own_list.write_text("server.2=a:1:2:participant;3\n")
     (data / "conf").mkdir()
     (data / "conf/zoo.cfg").write_text(f"old=1\ndynamicConfigFile={own_list}\n")
-    assert prepare(environment, Outside(_no_call, lambda _: {"10.0.0.7"})) == 0
+    assert prepare(environment, Outside(_api_server_away, lambda _: {"10.0.0.7"})) == 0
     static = (data / "conf/zoo.cfg").read_text()
     assert f"dynamicConfigFile={own_list}\n" in static
     assert "tickTime=2000" in static

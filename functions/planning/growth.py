@@ -1,0 +1,204 @@
+"""The number of servers after the first creation: what `scale` does about the next move.
+
+Each move is recorded as the operation before it is made, and the member list as it was seen goes
+into `status.members` before and after (DESIGN 11.3): joiners read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import STATEFUL_SET
+from functions.api.manifest import Manifest
+from functions.manifests.names import pod_name, stateful_set_name
+from functions.manifests.server_config import server_line
+from functions.planning import operation
+from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.membership import counted
+from functions.planning.operation import Step
+from functions.planning.scaling import (
+    AddMember,
+    Hold,
+    Move,
+    RemoveMember,
+    RunServers,
+    SeenEnsemble,
+    next_move,
+    wanted_roles,
+)
+from functions.planning.seen import SeenStatefulSet
+from functions.planning.status import Wanted
+from functions.planning.steps import Announce, ApplyObject, LookAgain, Plan, Reconfigure
+
+MANAGER = "scale"
+SCALED = "Scaled"
+MOVER = "Scale"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenServers:
+    """The servers that answered, by id: their addresses and what they said, and the member list."""
+
+    stats: Mapping[int, ServerStats]
+    addresses: Mapping[int, str]
+    config: EnsembleConfig | None
+
+
+def seen_ensemble(
+    servers: SeenServers, stateful_set: SeenStatefulSet, recorded: int
+) -> SeenEnsemble:
+    """Return what the next move is decided from."""
+    serving = {number for number, stats in servers.stats.items() if stats.mode}
+    leading = [n for n, stats in servers.stats.items() if stats.mode == "leader"]
+    config = servers.config
+    return SeenEnsemble(
+        roles={member.id: member.role for member in config.members} if config is not None else {},
+        version=config.version if config is not None else 0,
+        serving=frozenset(serving),
+        leader=max(leading, key=lambda n: servers.stats[n].zxid >> 32, default=0),
+        replicas=stateful_set.replicas,
+        recorded=recorded,
+    )
+
+
+def member_entries(cluster: ZooKeeperCluster, config: EnsembleConfig) -> list[Manifest]:
+    """Return `status.members` for a committed list."""
+    return [
+        {"id": member.id, "name": pod_name(cluster, member.id - 1), "role": member.role}
+        for member in config.members
+    ]
+
+
+def move_of(
+    cluster: ZooKeeperCluster, servers: SeenServers, found: SeenStatefulSet
+) -> tuple[Move | None, SeenEnsemble]:
+    """Return the next move and what it was decided from."""
+    seen = seen_ensemble(servers, found, len(cluster.status.members))
+    return next_move(wanted_roles(cluster.spec.replicas, cluster.spec.observers), seen), seen
+
+
+def condition_of(cluster: ZooKeeperCluster, move: Move | None, seen: SeenEnsemble) -> Wanted:
+    """Return the condition Scaled: where the ensemble is on its way."""
+    if move is None:
+        told = f"The ensemble has {_described(cluster)}, as wanted."
+        return Wanted(SCALED, "True", "AsWanted", told)
+    there = f"{counted(len(seen.roles), 'member')} now, {_described(cluster)} wanted"
+    if isinstance(move, Hold):
+        return Wanted(SCALED, "False", move.reason, f"{move.sentence} ({there}.)")
+    return Wanted(SCALED, "False", "Scaling", f"{_sentence(move)} ({there}.)")
+
+
+def _described(cluster: ZooKeeperCluster) -> str:
+    servers = counted(cluster.spec.replicas, "server")
+    observers = cluster.spec.observers
+    return f"{servers} and {counted(observers, 'observer')}" if observers else servers
+
+
+def make(
+    cluster: ZooKeeperCluster,
+    move: Move | None,
+    servers: SeenServers,
+    found: SeenStatefulSet,
+    now: datetime,
+) -> Plan:
+    """Return the steps of one move: recorded first, then done, then looked at."""
+    if move is None or isinstance(move, Hold):
+        return operation.clear(cluster, MOVER)
+    if operation.is_held_by_other(cluster, MOVER):
+        return ()
+    if recorded := operation.take(cluster, _operation(cluster, move), now):
+        return (_news(move), *recorded)
+    return (*_steps(cluster, move, servers, found), LookAgain())
+
+
+def _operation(cluster: ZooKeeperCluster, move: AddMember | RemoveMember | RunServers) -> Step:
+    target = _described(cluster)
+    match move:
+        case AddMember(id=number, from_config=version):
+            return Step(MOVER, "AddMember", target, server_id=number, config_version=version)
+        case RemoveMember(id=number, from_config=version):
+            return Step(MOVER, "RemoveMember", target, server_id=number, config_version=version)
+        case RunServers(replicas=replicas):
+            return Step(MOVER, "RunServers", target, replicas=replicas)
+        case _:
+            assert_never(move)
+
+
+def _sentence(move: AddMember | RemoveMember | RunServers) -> str:
+    match move:
+        case AddMember(id=number, role=role):
+            return f"Server {number} becomes a member ({role})."
+        case RemoveMember(id=number):
+            return f"Server {number} is taken out of the ensemble."
+        case RunServers(replicas=replicas):
+            return f"The number of pods becomes {replicas}."
+        case _:
+            assert_never(move)
+
+
+def _news(move: AddMember | RemoveMember | RunServers) -> Announce:
+    version = getattr(move, "from_config", 0)
+    return Announce("Normal", "Scaling", _sentence(move), f"{version:x}")
+
+
+def _steps(
+    cluster: ZooKeeperCluster,
+    move: AddMember | RemoveMember | RunServers,
+    servers: SeenServers,
+    found: SeenStatefulSet,
+) -> Plan:
+    match move:
+        case AddMember(id=number, role=role, from_config=version):
+            line = server_line(cluster, number - 1, role)
+            return (_reconfigure(servers, joining=line, leaving="", version=version, spare=0),)
+        case RemoveMember(id=number, from_config=version, replicas=replicas):
+            taken_out = _reconfigure(
+                servers, joining="", leaving=str(number), version=version, spare=number
+            )
+            # A removed leader still takes clients, who wait for it: its pod stops at once.
+            stopped = () if replicas is None else (_stop_servers(cluster, found, replicas),)
+            return (taken_out, *stopped)
+        case RunServers(replicas=replicas):
+            return (run_servers(cluster, found, replicas),)
+        case _:
+            assert_never(move)
+
+
+def _reconfigure(
+    servers: SeenServers, *, joining: str, leaving: str, version: int, spare: int
+) -> Reconfigure:
+    """Ask a server that stays; every other one that serves can tell how it went."""
+    serving = [n for n, stats in servers.stats.items() if stats.mode and n != spare]
+    hosts = tuple(servers.addresses[number] for number in sorted(serving))
+    return Reconfigure(hosts[0], hosts, joining, leaving, version)
+
+
+def _stop_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int) -> ApplyObject:
+    """Return the same without looking at the version: it follows a removal at once.
+
+    The pods' readiness, which changes with the election, is part of the object; the operation on
+    record keeps every other mover away.
+    """
+    step = run_servers(cluster, found, replicas)
+    metadata = {k: v for k, v in step.manifest["metadata"].items() if k != "resourceVersion"}
+    return ApplyObject({**step.manifest, "metadata": metadata}, MANAGER)
+
+
+def run_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int) -> ApplyObject:
+    """Return the apply of the number of pods alone."""
+    manifest: Manifest = {
+        "apiVersion": STATEFUL_SET.api_version,
+        "kind": STATEFUL_SET.name,
+        "metadata": {
+            "name": stateful_set_name(cluster),
+            "namespace": cluster.metadata.namespace,
+            "uid": found.uid,
+            "resourceVersion": found.resource_version,
+        },
+        "spec": {"replicas": replicas},
+    }
+    return ApplyObject(manifest, MANAGER)

@@ -1,0 +1,157 @@
+"""Replacing the pods of an older revision, one at a time, the leader last: the slice of `roll`.
+
+Invariant: a Ready pod is removed only while every other voter serves, and nothing goes on past a
+pod of the new revision that does not come back. A roll costs one election, the leader's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import POD, Ref
+from functions.manifests.budget import SAFE_VOTERS
+from functions.manifests.names import ordinal_of
+from functions.planning import operation
+from functions.planning.growth import SeenServers
+from functions.planning.membership import counted, voters
+from functions.planning.operation import Step
+from functions.planning.seen import SeenPod, SeenStatefulSet
+from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
+from functions.planning.steps import Announce, DeleteObject, EvictPod, LookAgain, Plan
+
+MANAGER = "roll"
+UPDATED = "Updated"
+MOVER = "Roll"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What `roll` looks at."""
+
+    stateful_set: SeenStatefulSet | None
+    pods: tuple[SeenPod, ...]
+    servers: SeenServers
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a roll is: the condition, and the pod to replace now, if any."""
+
+    condition: Wanted
+    replace: SeenPod | None = None
+
+
+def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
+    """Say where the roll is; once that is said, replace the next pod."""
+    verdict = judge(cluster, seen)
+    if told := _report(cluster, verdict.condition, now):
+        return (*told, LookAgain())
+    if verdict.replace is None:
+        return operation.clear(cluster, MOVER)
+    if operation.is_held_by_other(cluster, MOVER):
+        return ()
+    return _replace(cluster, verdict.replace, seen, now)
+
+
+def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
+    """Return what can be done now: pure, and the same for every delivery that sees the same."""
+    found = seen.stateful_set
+    if found is None or not found.is_observed or not found.update_revision:
+        return _wait("StatefulSetNotObserved", "The StatefulSet's controller has yet to see it.")
+    outdated = [pod for pod in seen.pods if pod.revision != found.update_revision]
+    if not outdated:
+        return _at_the_end(cluster, seen)
+    if cluster.spec.paused:
+        return _wait("Paused", f"spec.paused: {counted(len(outdated), 'pod')} stay as they are.")
+    there = f"{len(seen.pods) - len(outdated)} of {counted(len(seen.pods), 'pod')} replaced"
+    fresh = [pod for pod in seen.pods if pod not in outdated]
+    if unwell := [pod for pod in fresh if not _answers(cluster, pod, seen)]:
+        return _blocked(unwell, there)
+    if sick := [pod for pod in outdated if not _serves(cluster, pod, seen) and not pod.is_deleting]:
+        # It serves nobody: replacing it costs nothing, and is the way out of a bad revision.
+        return _go_on(sick[0], there)
+    if missing := _not_serving(cluster, seen):
+        return _wait("Rolling", f"{there}; waits for {', '.join(missing)}.")
+    return _go_on(_next(cluster, outdated, seen), there)
+
+
+def _at_the_end(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
+    """Every pod is new: the roll ends when the last one it replaced serves."""
+    is_rolling = cluster.status.operation is not None and cluster.status.operation.type == MOVER
+    if is_rolling and (missing := _not_serving(cluster, seen)):
+        return _wait("Rolling", f"Every pod is replaced; waits for {', '.join(missing)}.")
+    return Verdict(Wanted(UPDATED, "True", "AsWanted", "Every pod is of the newest revision."))
+
+
+def _wait(reason: str, told: str) -> Verdict:
+    return Verdict(Wanted(UPDATED, "False", reason, told))
+
+
+def _blocked(unwell: Sequence[SeenPod], there: str) -> Verdict:
+    """Stop at a pod of the new revision that has not come back, and say what is wrong with it."""
+    told = "; ".join(f"{pod.name} {pod.trouble or 'is starting'}" for pod in unwell)
+    reason = "PodNotHealthy" if any(pod.trouble for pod in unwell) else "Rolling"
+    return _wait(reason, f"{there}; waits for {told}.")
+
+
+def _go_on(pod: SeenPod, there: str) -> Verdict:
+    told = f"{there}; {pod.name} is next."
+    return Verdict(Wanted(UPDATED, "False", "Rolling", told), pod)
+
+
+def _next(cluster: ZooKeeperCluster, outdated: Sequence[SeenPod], seen: Seen) -> SeenPod:
+    """Return the pod with the highest ordinal that does not lead, else the leader."""
+    return max(outdated, key=lambda pod: (not _leads(cluster, pod, seen), _id(cluster, pod)))
+
+
+def _id(cluster: ZooKeeperCluster, pod: SeenPod) -> int:
+    return (ordinal_of(cluster, pod.name) or 0) + 1
+
+
+def _leads(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
+    stats = seen.servers.stats.get(_id(cluster, pod))
+    return stats is not None and stats.mode == "leader"
+
+
+def _serves(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
+    stats = seen.servers.stats.get(_id(cluster, pod))
+    return pod.is_ready and not pod.is_deleting and stats is not None and bool(stats.mode)
+
+
+def _answers(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
+    """Whether the server runs; while there is no quorum that is all it can do."""
+    return not pod.is_deleting and _id(cluster, pod) in seen.servers.stats
+
+
+def _not_serving(cluster: ZooKeeperCluster, seen: Seen) -> list[str]:
+    """Return every voter without a serving pod."""
+    serving = {_id(cluster, pod) for pod in seen.pods if _serves(cluster, pod, seen)}
+    return [f"server {number}" for number in sorted(voters(cluster) - serving)]
+
+
+def _was_rolling(cluster: ZooKeeperCluster) -> bool:
+    seen = seen_condition(cluster, UPDATED)
+    return seen is not None and seen.reason in ("Rolling", "PodNotHealthy")
+
+
+def _replace(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen, now: datetime) -> Plan:
+    step = Step(MOVER, "ReplacePod", pod.name, pod_uid=pod.uid)
+    if recorded := operation.take(cluster, step, now):
+        return (Announce("Normal", "Rolling", f"{pod.name} is replaced.", pod.uid), *recorded)
+    ref = Ref(POD, cluster.metadata.namespace, pod.name)
+    # Below three voters the budget allows no eviction at all; a roll is asked for all the same.
+    may_evict = _serves(cluster, pod, seen) and len(voters(cluster)) >= SAFE_VOTERS
+    return (EvictPod(ref, pod.uid) if may_evict else DeleteObject(ref, pod.uid),)
+
+
+def _report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan:
+    part = Slice(MANAGER, {}, (condition,), frozenset({UPDATED}))
+    written = write_status(cluster, part, now)
+    if not written or not has_turned(cluster, condition):
+        return written
+    if condition.status == "True" and _was_rolling(cluster):
+        return (Announce("Normal", "Rolled", condition.message, since(cluster, UPDATED)), *written)
+    return written

@@ -1,0 +1,71 @@
+"""Changing an ensemble's member list, and finding out whether a change took effect.
+
+A server that loses its leader while it answers reports a lost connection although the change is
+committed (zookeeper.md 4.1, tried): then the other members are asked, for a few seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import Unavailable
+from functions.api.kinds import SECRET, Ref
+from functions.manifests.names import super_user_secret_name
+from functions.planning.ensemble import EnsembleConfig
+from functions.planning.member_list import parse_member
+from functions.planning.steps import Reconfigure
+from functions.runtime.world import World
+
+POLL_SECONDS = 0.05
+
+
+def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> None:
+    """Change the list; raises Conflict when it is another one by now, Unavailable when unknown."""
+    port = cluster.spec.config.client_port
+    try:
+        world.zookeeper.reconfigure(
+            step.host,
+            port,
+            joining=step.joining,
+            leaving=step.leaving,
+            from_config=step.from_config,
+            password=_password(cluster, world),
+        )
+    except Unavailable:
+        if not _took_effect(step, port, world):
+            raise
+
+
+def _password(cluster: ZooKeeperCluster, world: World) -> str:
+    name = super_user_secret_name(cluster)
+    secret = world.kube.get(Ref(SECRET, cluster.metadata.namespace, name))
+    if secret is None:
+        raise Unavailable(f"The Secret {name} with the super user's password is not there yet.")
+    return base64.b64decode(secret["data"]["password"]).decode()
+
+
+def _took_effect(step: Reconfigure, port: int, world: World) -> bool:
+    """Ask the witnesses until one knows a newer list, or the time is up; it must be ours."""
+    until = time.monotonic() + world.settings.confirm_seconds
+    while time.monotonic() < until:
+        for host in step.witnesses:
+            seen = _config(host, port, world)
+            if seen is not None and seen.version > step.from_config:
+                return _is_as_asked(step, seen)
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _is_as_asked(step: Reconfigure, seen: EnsembleConfig) -> bool:
+    if step.joining:
+        return parse_member(step.joining) in seen.members
+    return int(step.leaving) not in {member.id for member in seen.members}
+
+
+def _config(host: str, port: int, world: World) -> EnsembleConfig | None:
+    try:
+        return world.zookeeper.config(host, port)
+    except Unavailable:
+        return None

@@ -1,0 +1,65 @@
+"""The continuous writer of a test: started before the trouble, checked after it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.platform.handle import eventually
+from local.platform.inside import command_inside
+from local.platform.parts import environment
+from local.platform.state import State
+from tests.system.clusters import Cluster
+
+PROGRAM = Path(__file__).with_name("writer.py")
+STOP_SECONDS = 60
+
+
+@contextmanager
+def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Path]:
+    """Write all the time inside; afterwards no server may lack an acknowledged write."""
+    file = folder / "acknowledged"
+    state = State(cluster.platform.state)
+    command = [sys.executable, str(PROGRAM), "write", cluster.service, str(file)]
+    with subprocess.Popen(
+        command_inside(state, command), env=environment(state), stderr=subprocess.DEVNULL
+    ) as writer:
+        try:
+            eventually(lambda: _lines(file) > 50, seconds=60, what="the writer writes")
+            yield file
+        finally:
+            # A signal would reach the program that entered the namespaces, not the writer.
+            file.with_suffix(".stop").touch()
+            writer.wait(timeout=STOP_SECONDS)
+    summary = _summary(file)
+    checked = _check(cluster, file)
+    sys.stdout.write(
+        f"{title}: {summary['acknowledged']} acknowledged, {summary['errors']} errors, "
+        f"longest gap {summary['longest_gap']} s\n"
+    )
+    assert checked["written"] == summary["acknowledged"] > 100
+    assert set(checked["lost"].values()) == {0}, checked
+
+
+def _lines(file: Path) -> int:
+    return file.read_text().count("\n") if file.exists() else 0
+
+
+def _summary(file: Path) -> dict[str, Any]:
+    last = file.read_text().splitlines()[-1]
+    assert last.startswith("# "), f"the writer did not end well: {last}"
+    found: dict[str, Any] = json.loads(last.removeprefix("# "))
+    return found
+
+
+def _check(cluster: Cluster, file: Path) -> dict[str, Any]:
+    """Read every acknowledged write back from every member."""
+    servers = ",".join(cluster.hosts())
+    said = cluster.platform.run(sys.executable, str(PROGRAM), "check", servers, str(file)).stdout
+    found: dict[str, Any] = json.loads(said)
+    return found
