@@ -13,7 +13,7 @@ endif
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak check crds lock bench clean
+.PHONY: help setup demo down status test soak check golden crds lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -52,6 +52,9 @@ test: setup ## All tests, on real servers and a real control plane
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was written and lost
 	@$(BIN)/pytest -q -s -m soak tests/system
+
+golden: $(INSTALLED) ## Write the expected files under tests/ anew; read the difference before you commit it
+	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/handlers/test_render.py tests/unit/test_manifests_objects.py
 
 crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API models
 	@$(BIN)/python -m functions.api.crd > crds/zookeeperclusters.yaml

@@ -50,6 +50,8 @@ def pod_template(
                 **cluster.spec.pod.annotations,
                 SUPER_USER_ANNOTATION: super_user_hash,
                 CONFIG_ANNOTATION: config_hash,
+                # `kubectl logs` and `exec` mean the server when they name no container.
+                "kubectl.kubernetes.io/default-container": SERVER_CONTAINER,
                 **_restart_annotation(cluster),
             },
         },

@@ -9,7 +9,7 @@ lets disks vote.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
@@ -120,7 +120,7 @@ def _after_creation(
     if not_yet := _not_carried_out(cluster):
         return _status(cluster, record, Wanted(SCALED, "False", "NotSupportedYet", not_yet), now)
     move, ensemble = growth.move_of(cluster, seen.servers, found)
-    condition = growth.condition_of(cluster, move, ensemble)
+    condition = _with_advice(record, growth.condition_of(cluster, move, ensemble))
     if written := _status(cluster, record, condition, now, seen.servers.config):
         return (*written, LookAgain())
     if changed := protect(cluster, seen.budget, _pods_that_may_run(move, seen, found)):
@@ -128,6 +128,17 @@ def _after_creation(
     if not is_protected(cluster, seen.budget):
         return ()  # Its controller has to see it first, which makes an event.
     return growth.make(cluster, move, seen.servers, found, now)
+
+
+def _with_advice(record: Bootstrap, condition: Wanted) -> Wanted:
+    """Say what to do about an adopted cluster that does not start: its volumes may be empty."""
+    if record.state != "adopted" or condition.reason != "NoQuorum":
+        return condition
+    told = (
+        "Its volumes were there before this object: if they hold no data, no server may start from "
+        "them. Then delete the cluster and its volume claims, and create it anew."
+    )
+    return replace(condition, message=f"{condition.message} {told}")
 
 
 def _pods_that_may_run(move: Move | None, seen: Seen, found: SeenStatefulSet) -> int:

@@ -186,10 +186,10 @@ def _unmarked(manifest: Manifest) -> Manifest:
 
 
 def _foreign(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> tuple[Ref, ...]:
-    """Return the objects under our names that somebody else controls, or that nobody does.
+    """Return the objects under our names that somebody else controls.
 
-    Our own always name the cluster as controller; the uid tells a re-created cluster apart, whose
-    predecessor's objects garbage collection is still removing.
+    The uid tells a re-created cluster apart, whose predecessor's objects garbage collection is
+    still removing. What nobody controls (`kubectl delete --cascade=orphan`) is taken up.
     """
     return tuple(
         ref

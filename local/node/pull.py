@@ -49,7 +49,7 @@ async def fetch(version: str) -> Path:
     candidates(version)
     folder = zookeeper_folder(version)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(folder.with_suffix(".lock")):
+    async with _locked(folder.with_name(f"{folder.name}.lock")):
         if folder.exists():
             return folder
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".pull-") as temporary:

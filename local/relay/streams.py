@@ -41,7 +41,14 @@ async def connect_inside(host: str, port: int) -> Streams:
 def relay_to(connect: Connect) -> Accepted:
     """Return a connection callback that relays each accepted connection."""
 
+    # The event loop itself keeps only weak references to tasks.
+    relaying: set[asyncio.Task[None]] = set()
+
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        relaying.add(task)
+        task.add_done_callback(relaying.discard)
         try:
             target = await connect()
         except (OSError, TimeoutError):

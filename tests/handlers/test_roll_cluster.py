@@ -40,6 +40,7 @@ def _started(simulation: Any, **spec: Any) -> int:
 def test_a_change_replaces_every_pod_once_and_the_leader_last(
     simulation: Any, change: dict[str, Any]
 ) -> None:
+    """Guards against C3, C24, G10 and G11: changes that reach no pod, or need a lucky moment."""
     before = _started(simulation, replicas=3)
     ensemble = simulation.ensembles["apps/zk"]
     leader, elections = f"zk-{ensemble.leader - 1}", ensemble.elections

@@ -54,6 +54,11 @@ def test_a_healthy_ensemble_is_told_in_the_seed_systems_shape() -> None:
             "zk-2 runs", id="one-looks-for-a-quorum",
         ),
         pytest.param(
+            PODS, _answers("leader", "follower", "observer"),
+            ("True", "QuorumServes"), ("False", "ServersMissing"),
+            "zk-2", id="a-voter-does-not-vote-yet",
+        ),
+        pytest.param(
             PODS[:2], _answers("leader", "follower"),
             ("True", "QuorumServes"), ("False", "ServersMissing"),
             "zk-2 has no pod", id="a-pod-is-missing",
