@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from functions.adapters.kubernetes import connect
 from functions.adapters.kubernetes.in_pod import connect_in_pod
-from functions.api.errors import Refused, Unavailable
+from functions.api.errors import Unavailable
 from functions.api.kinds import CONFIG_MAP, Ref
 from tests.contract.api_server import ApiServer
 
@@ -46,7 +46,7 @@ def test_a_renewed_token_is_used_from_the_next_call_on(
     with pytest.raises(Unavailable, match="does not accept the token"):
         kube.get(NOBODY)
     (account / "token").write_text(api_server.stranger)
-    with pytest.raises(Refused, match='User "stranger" cannot get'):
+    with pytest.raises(Unavailable, match='User "stranger" cannot get'):
         kube.get(NOBODY)
     (account / "token").write_text(api_server.token)
     assert kube.get(NOBODY) is None
