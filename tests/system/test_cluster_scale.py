@@ -73,6 +73,7 @@ def test_a_roll_replaces_every_pod_once_and_loses_nothing(cluster: Cluster, tmp_
     assert newest == leader
 
 
+@pytest.mark.soak
 def test_a_roll_to_a_missing_version_costs_one_server_and_goes_back(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_killed_leader_loses_nothing_while_the_ensemble_grows(
         _scale(cluster, 4)
 
 
+@pytest.mark.soak
 def test_evictions_never_take_a_second_server(cluster: Cluster) -> None:
     cluster.apply(replicas=3)
     cluster.until_settled()
