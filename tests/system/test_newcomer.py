@@ -90,6 +90,22 @@ def test_make_demo_again_says_what_is_there_and_changes_nothing(
     assert pods(somebody) == earlier
 
 
+def test_the_commands_of_the_readme_work(somebody: Newcomer, first_demo: Completed) -> None:
+    if somebody.uid == STRANGER:
+        pytest.skip("one newcomer reads the page; both have run the demo")
+    assert first_demo.returncode == 0
+    page = (somebody.checkout / "README.md").read_text()
+    export, *commands = re.findall(r"```\n(export KUBECONFIG.*?)```", page, re.DOTALL)[
+        0
+    ].splitlines()
+    assert len(commands) > 7
+    before = len(pods(somebody))
+    for words in commands:
+        done = somebody.run("bash", "-c", f"{export}; {words}")
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    assert len(pods(somebody)) == before + 2, "the page scales three servers to five"
+
+
 def test_make_down_leaves_nothing(
     somebody: Newcomer, first_demo: Completed, before: set[Path]
 ) -> None:
