@@ -1,0 +1,88 @@
+"""One mover at a time, the disruption budget as a wish, and events about nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.api.kinds import CLUSTER, EVENT, POD, POD_DISRUPTION_BUDGET, STATEFUL_SET, Ref
+from functions.runtime.events import Event, reference_event
+from functions.runtime.function import FUNCTIONS, deliver
+
+BUDGET = Ref(POD_DISRUPTION_BUDGET, "apps", "zk")
+
+
+def _set_operation(simulation: Any, kind: str) -> None:
+    """Record a step of another mover, as that mover does; an empty kind ends it."""
+    found = simulation.kube.get(Ref(CLUSTER, "apps", "zk"))
+    keys = ("name", "namespace", "uid", "resourceVersion")
+    manifest = {
+        "apiVersion": found["apiVersion"],
+        "kind": found["kind"],
+        "metadata": {key: found["metadata"][key] for key in keys},
+        "status": {"operation": {"type": kind}} if kind else {},
+    }
+    simulation.kube.apply(manifest, manager="zookeeper-operation", subresource="status")
+
+
+def test_scale_and_roll_wait_for_whoever_moves_servers(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    before = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
+    _set_operation(simulation, "Restore")
+    simulation.apply(replicas=5, logLevel="DEBUG")
+    simulation.settle()
+    assert {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")} == before
+    assert simulation.cluster().status.operation.type == "Restore"
+    _set_operation(simulation, "")
+    simulation.settle()
+    after = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
+    assert len(after) == 5
+    assert not after & before
+
+
+def test_a_budget_that_is_not_wanted_goes_and_comes_back(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    assert simulation.kube.get(BUDGET)["spec"]["minAvailable"] == 2
+    simulation.apply(replicas=3, disruptionBudget={"enabled": False})
+    simulation.settle()
+    assert simulation.kube.get(BUDGET) is None
+    assert simulation.resync("unsettled") == []
+    simulation.apply(replicas=3)
+    simulation.settle()
+    assert simulation.kube.get(BUDGET) is not None
+
+
+def test_a_budget_somebody_edited_is_mended(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    found = simulation.kube.get(BUDGET)
+    found["spec"]["minAvailable"] = 1
+    simulation.kube.update(found, manager="kubectl-edit")
+    simulation.settle()
+    assert simulation.kube.get(BUDGET)["spec"]["minAvailable"] == 2
+
+
+def test_a_roll_waits_until_the_stateful_set_is_observed(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    simulation.apply(replicas=3, logLevel="DEBUG")
+    simulation.deliver("reconcile-cluster")
+    before = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
+    simulation.deliver("roll")
+    assert simulation.condition("Updated") == ("False", "StatefulSetNotObserved")
+    assert {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")} == before
+    assert simulation.kube.get(Ref(STATEFUL_SET, "apps", "zk"))["spec"]["replicas"] == 3
+
+
+def test_resync_of_no_cluster_sends_nothing(simulation: Any) -> None:
+    assert simulation.resync("unsettled") == []
+
+
+def test_a_dead_letter_with_unreadable_error_data_is_told_as_it_is(simulation: Any) -> None:
+    simulation.apply(replicas=1)
+    attributes, data = reference_event(Ref(CLUSTER, "apps", "zk"))
+    event = Event({**attributes, "id": "1", "knativeerrordata": "not base64!"}, data)
+    assert deliver(FUNCTIONS["dead-letter"], event, simulation.world).status == 204
+    told = [item["message"] for item in simulation.kube.list(EVENT, "apps")]
+    assert any("not base64!" in message for message in told)
