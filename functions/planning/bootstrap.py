@@ -22,16 +22,13 @@ from functions.manifests.names import (
 )
 from functions.planning import growth
 from functions.planning.ensemble import EnsembleConfig
-from functions.planning.growth import SeenServers
+from functions.planning.growth import MANAGER, SCALED, SeenServers
 from functions.planning.membership import counted, quorum
 from functions.planning.protection import SeenBudget, is_protected, protect
 from functions.planning.scaling import Move, RunServers
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
-from functions.planning.status import Slice, Wanted, has_turned, write_status
+from functions.planning.status import Slice, Wanted, has_turned, seen_condition, write_status
 from functions.planning.steps import Announce, CreateObject, LookAgain, Plan
-
-MANAGER = "scale"
-SCALED = "Scaled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def _open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
             "data and member lists are kept, and no server may start empty."
         )
     started = Announce("Normal", "Adopted" if count else "CreationStarted", told)
-    return (started, *_status(cluster, record, _progress(cluster, record, seen), now))
+    return (started, *_status(cluster, record, _progress(record, seen), now))
 
 
 def _servers_there(cluster: ZooKeeperCluster, seen: Seen) -> int:
@@ -97,13 +94,13 @@ def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: 
         return missing
     recorded = _record_volumes(cluster, record, seen)
     if recorded != record:
-        return _status(cluster, recorded, _progress(cluster, recorded, seen), now)
+        return _status(cluster, recorded, _progress(recorded, seen), now)
     if _has_quorum(record, seen):
         completed = record.model_copy(update={"state": "completed"})
         told = f"The ensemble of {counted(len(record.members), 'server')} has its first quorum."
         return (
             Announce("Normal", "Created", told),
-            *_status(cluster, completed, _progress(cluster, completed, seen), now),
+            *_status(cluster, completed, _progress(completed, seen), now),
             LookAgain(),
         )
     return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
@@ -200,11 +197,10 @@ def _is_ours(cluster: ZooKeeperCluster, found: SeenStatefulSet) -> bool:
 
 
 def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
-    return _status(cluster, record, _progress(cluster, record, seen), now)
+    return _status(cluster, record, _progress(record, seen), now)
 
 
-def _progress(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Wanted:
-    del cluster
+def _progress(record: Bootstrap, seen: Seen) -> Wanted:
     count = len(record.members)
     serving = sum(stats.mode in ("leader", "follower") for stats in seen.servers.stats.values())
     servers = counted(count, "server")
@@ -253,5 +249,5 @@ def _status(
 
 
 def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:
-    seen = next((c for c in cluster.status.conditions if c.type == SCALED), None)
+    seen = seen_condition(cluster, SCALED)
     return has_turned(cluster, scaled) or (seen is not None and seen.message != scaled.message)

@@ -38,8 +38,7 @@ def is_held_by_other(cluster: ZooKeeperCluster, mover: str) -> bool:
 
 def take(cluster: ZooKeeperCluster, step: Step, now: datetime) -> Plan:
     """Return the write that records the step, or nothing when it is on record already."""
-    seen = cluster.status.operation
-    if seen is not None and _is_same(cluster, step):
+    if _is_recorded(cluster, step):
         return ()
     wanted = {
         "type": step.type,
@@ -63,7 +62,7 @@ def clear(cluster: ZooKeeperCluster, mover: str) -> Plan:
     return (WriteStatus(status_manifest(cluster, {}), MANAGER), LookAgain())
 
 
-def _is_same(cluster: ZooKeeperCluster, step: Step) -> bool:
+def _is_recorded(cluster: ZooKeeperCluster, step: Step) -> bool:
     seen = cluster.status.operation
     return seen is not None and step == Step(
         seen.type,
