@@ -8,7 +8,8 @@ Scaled.
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.planning.bootstrap import Seen, plan_scale
+from functions.planning.scale_slice import Seen
+from functions.planning.sizing import plan_scale
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
 from functions.runtime.reading import (

@@ -9,7 +9,6 @@ lets disks vote.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
@@ -20,40 +19,14 @@ from functions.manifests.names import (
     ordinal_of,
     pod_name,
 )
-from functions.planning import growth
-from functions.planning.ensemble import EnsembleConfig
-from functions.planning.growth import MANAGER, SCALED, SeenServers
 from functions.planning.membership import counted, quorum
-from functions.planning.protection import SeenBudget, is_protected, protect
-from functions.planning.scaling import Move, RunServers
-from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
-from functions.planning.status import Slice, Wanted, has_turned, seen_condition, write_status
+from functions.planning.scale_slice import MANAGER, SCALED, Seen, is_ours, report, run_servers
+from functions.planning.seen import SeenClaim, SeenPod
+from functions.planning.status import Wanted
 from functions.planning.steps import Announce, CreateObject, LookAgain, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What `scale` looks at."""
-
-    stateful_set: SeenStatefulSet | None
-    claims: tuple[SeenClaim, ...]
-    pods: tuple[SeenPod, ...]
-    servers: SeenServers
-    budget: SeenBudget | None
-
-
-def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
-    """Return the next safe steps towards the wanted number of servers."""
-    if cluster.status.bootstrap is None:
-        return _open_record(cluster, seen, now)
-    if cluster.spec.paused:
-        told = "spec.paused: the number of servers is left alone."
-        paused = Wanted(SCALED, "False", "Paused", told)
-        return _status(cluster, cluster.status.bootstrap, paused, now)
-    return _with_record(cluster, cluster.status.bootstrap, seen, now)
-
-
-def _open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
+def open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     """Record what is there before anything starts; this is the only place a record is made."""
     count = _servers_there(cluster, seen)
     state = "adopted" if count else "open"
@@ -69,7 +42,7 @@ def _open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
             "data and member lists are kept, and no server may start empty."
         )
     started = Announce("Normal", "Adopted" if count else "CreationStarted", told)
-    return (started, *_status(cluster, record, _progress(record, seen), now))
+    return (started, *report(cluster, record, _progress(record, seen), now))
 
 
 def _servers_there(cluster: ZooKeeperCluster, seen: Seen) -> int:
@@ -84,9 +57,8 @@ def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
     return ordinal_of(cluster, claim.partition("-")[2])
 
 
-def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
-    if record.state != "open":
-        return _after_creation(cluster, record, seen, now)
+def go_on(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
+    """Take the next step towards the first quorum."""
     if FINALIZER not in cluster.metadata.finalizers:
         # A claim made before it would outlive a deletion that is to take the volumes along.
         return _report(cluster, record, seen, now)
@@ -94,54 +66,16 @@ def _with_record(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: 
         return missing
     recorded = _record_volumes(cluster, record, seen)
     if recorded != record:
-        return _status(cluster, recorded, _progress(recorded, seen), now)
+        return report(cluster, recorded, _progress(recorded, seen), now)
     if _has_quorum(record, seen):
         completed = record.model_copy(update={"state": "completed"})
         told = f"The ensemble of {counted(len(record.members), 'server')} has its first quorum."
         return (
             Announce("Normal", "Created", told),
-            *_status(cluster, completed, _progress(completed, seen), now),
+            *report(cluster, completed, _progress(completed, seen), now),
             LookAgain(),
         )
     return (*_replicas(cluster, record, seen), *_report(cluster, record, seen, now))
-
-
-def _after_creation(
-    cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime
-) -> Plan:
-    """Say where the ensemble is on its way; once that is said, make the next move."""
-    found = seen.stateful_set
-    if found is None or not _is_ours(cluster, found):
-        told = "The StatefulSet is not there yet."
-        return _status(cluster, record, Wanted(SCALED, "False", "NoStatefulSet", told), now)
-    if not_yet := _not_carried_out(cluster):
-        return _status(cluster, record, Wanted(SCALED, "False", "NotSupportedYet", not_yet), now)
-    move, ensemble = growth.move_of(cluster, seen.servers, found)
-    condition = _with_advice(record, growth.condition_of(cluster, move, ensemble))
-    if written := _status(cluster, record, condition, now, seen.servers.config):
-        return (*written, LookAgain())
-    if changed := protect(cluster, seen.budget, _pods_that_may_run(move, seen, found)):
-        return (*changed, LookAgain())
-    if not is_protected(cluster, seen.budget):
-        return ()  # Its controller has to see it first, which makes an event.
-    return growth.make(cluster, move, seen.servers, found, now)
-
-
-def _with_advice(record: Bootstrap, condition: Wanted) -> Wanted:
-    """Say what to do about an adopted cluster that does not start: its volumes may be empty."""
-    if record.state != "adopted" or condition.reason != "NoQuorum":
-        return condition
-    told = (
-        "Its volumes were there before this object: if they hold no data, no server may start from "
-        "them. Then delete the cluster and its volume claims, and create it anew."
-    )
-    return replace(condition, message=f"{condition.message} {told}")
-
-
-def _pods_that_may_run(move: Move | None, seen: Seen, found: SeenStatefulSet) -> int:
-    """Return how many pods may be Ready now or after the next move."""
-    next_number = move.replicas if isinstance(move, RunServers) else 0
-    return max(found.replicas, len(seen.pods), next_number)
 
 
 def _missing_claims(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
@@ -186,18 +120,13 @@ def _has_quorum(record: Bootstrap, seen: Seen) -> bool:
 def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
     """Let as many pods run as the record has servers."""
     found = seen.stateful_set
-    if found is None or not _is_ours(cluster, found) or found.replicas == len(record.members):
+    if found is None or not is_ours(cluster, found) or found.replicas == len(record.members):
         return ()
-    return (growth.run_servers(cluster, found, len(record.members)),)
-
-
-def _is_ours(cluster: ZooKeeperCluster, found: SeenStatefulSet) -> bool:
-    is_controlled = found.controller_uid == cluster.metadata.uid
-    return is_controlled and found.is_built and not found.is_deleting
+    return (run_servers(cluster, found, len(record.members)),)
 
 
 def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:
-    return _status(cluster, record, _progress(record, seen), now)
+    return report(cluster, record, _progress(record, seen), now)
 
 
 def _progress(record: Bootstrap, seen: Seen) -> Wanted:
@@ -206,48 +135,3 @@ def _progress(record: Bootstrap, seen: Seen) -> Wanted:
     servers = counted(count, "server")
     told = f"{serving} of {servers} serve; the first quorum needs {quorum(count)}."
     return Wanted(SCALED, "False", "Creating", told)
-
-
-def _not_carried_out(cluster: ZooKeeperCluster) -> str:
-    """Return the sentence about a wish that this version knows but does not carry out."""
-    spec = cluster.spec
-    asked = {
-        "spec.stopped": spec.stopped,
-        "spec.recovery": spec.recovery is not None,
-    }
-    fields = ", ".join(field for field, is_asked in asked.items() if is_asked)
-    return f"This version does not carry out {fields} yet: nothing is changed." if fields else ""
-
-
-def _status(
-    cluster: ZooKeeperCluster,
-    record: Bootstrap,
-    scaled: Wanted,
-    now: datetime,
-    config: EnsembleConfig | None = None,
-) -> Plan:
-    """Return the slice of `scale`: the record, the member list and the condition."""
-    known = [
-        member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
-    ]
-    if config is not None:
-        known = growth.member_entries(cluster, config)
-    first = [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
-    part = Slice(
-        manager=MANAGER,
-        fields={
-            "bootstrap": record.model_dump(by_alias=True, exclude_none=True, mode="json"),
-            "members": known or (first if record.state != "open" else []),
-        },
-        conditions=(scaled,),
-        owned_types=frozenset({SCALED}),
-    )
-    written = write_status(cluster, part, now)
-    if written and scaled.reason == "NotSupportedYet" and _is_new_reason(cluster, scaled):
-        return (Announce("Warning", scaled.reason, scaled.message), *written)
-    return written
-
-
-def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:
-    seen = seen_condition(cluster, SCALED)
-    return has_turned(cluster, scaled) or (seen is not None and seen.message != scaled.message)

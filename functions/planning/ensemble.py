@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -33,3 +34,12 @@ class EnsembleConfig:
 
     version: int
     members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenServers:
+    """The servers that answered, by id: their addresses and what they said, and the member list."""
+
+    stats: Mapping[int, ServerStats]
+    addresses: Mapping[int, str]
+    config: EnsembleConfig | None

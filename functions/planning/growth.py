@@ -6,20 +6,16 @@ into `status.members` before and after (DESIGN 11.3): joiners read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import STATEFUL_SET
-from functions.api.manifest import Manifest
-from functions.manifests.names import pod_name, stateful_set_name
 from functions.manifests.server_config import server_line
 from functions.planning import operation
-from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted
 from functions.planning.operation import Step
+from functions.planning.scale_slice import MANAGER, SCALED, run_servers
 from functions.planning.scaling import (
     AddMember,
     Hold,
@@ -34,18 +30,7 @@ from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
 from functions.planning.steps import Announce, ApplyObject, LookAgain, Plan, Reconfigure
 
-MANAGER = "scale"
-SCALED = "Scaled"
 MOVER = "Scale"
-
-
-@dataclass(frozen=True, slots=True)
-class SeenServers:
-    """The servers that answered, by id: their addresses and what they said, and the member list."""
-
-    stats: Mapping[int, ServerStats]
-    addresses: Mapping[int, str]
-    config: EnsembleConfig | None
 
 
 def seen_ensemble(
@@ -63,14 +48,6 @@ def seen_ensemble(
         replicas=stateful_set.replicas,
         recorded=recorded,
     )
-
-
-def member_entries(cluster: ZooKeeperCluster, config: EnsembleConfig) -> list[Manifest]:
-    """Return `status.members` for a committed list."""
-    return [
-        {"id": member.id, "name": pod_name(cluster, member.id - 1), "role": member.role}
-        for member in config.members
-    ]
 
 
 def move_of(
@@ -186,19 +163,3 @@ def _stop_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: i
     step = run_servers(cluster, found, replicas)
     metadata = {k: v for k, v in step.manifest["metadata"].items() if k != "resourceVersion"}
     return ApplyObject({**step.manifest, "metadata": metadata}, MANAGER)
-
-
-def run_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int) -> ApplyObject:
-    """Return the apply of the number of pods alone."""
-    manifest: Manifest = {
-        "apiVersion": STATEFUL_SET.api_version,
-        "kind": STATEFUL_SET.name,
-        "metadata": {
-            "name": stateful_set_name(cluster),
-            "namespace": cluster.metadata.namespace,
-            "uid": found.uid,
-            "resourceVersion": found.resource_version,
-        },
-        "spec": {"replicas": replicas},
-    }
-    return ApplyObject(manifest, MANAGER)

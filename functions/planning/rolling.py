@@ -15,7 +15,7 @@ from functions.api.kinds import POD, Ref
 from functions.manifests.budget import SAFE_VOTERS
 from functions.manifests.names import ordinal_of
 from functions.planning import operation
-from functions.planning.growth import SeenServers
+from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, voters
 from functions.planning.operation import Step
 from functions.planning.seen import SeenPod, SeenStatefulSet

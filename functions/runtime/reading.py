@@ -17,8 +17,7 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.owned import is_part_of, owned_refs
-from functions.planning.ensemble import EnsembleConfig, ServerStats
-from functions.planning.growth import SeenServers
+from functions.planning.ensemble import EnsembleConfig, SeenServers, ServerStats
 from functions.planning.observation import Answer
 from functions.planning.protection import SeenBudget, seen_budget
 from functions.planning.seen import (

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.planning.bootstrap import Seen, plan_scale
-from functions.planning.ensemble import ServerStats
-from functions.planning.growth import SeenServers
+from functions.planning.ensemble import SeenServers, ServerStats
+from functions.planning.scale_slice import Seen
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
+from functions.planning.sizing import plan_scale
 from functions.planning.steps import ApplyObject, CreateObject, WriteStatus
 from tests.unit.planned import (
     NOW,

@@ -1,0 +1,94 @@
+"""What `scale` looks at and what it reports: shared by everything that decides for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import STATEFUL_SET
+from functions.api.manifest import Manifest
+from functions.api.status import Bootstrap
+from functions.manifests.names import pod_name, stateful_set_name
+from functions.planning.ensemble import EnsembleConfig, SeenServers
+from functions.planning.protection import SeenBudget
+from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
+from functions.planning.status import Slice, Wanted, has_turned, seen_condition, write_status
+from functions.planning.steps import Announce, ApplyObject, Plan
+
+MANAGER = "scale"
+SCALED = "Scaled"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What `scale` looks at."""
+
+    stateful_set: SeenStatefulSet | None
+    claims: tuple[SeenClaim, ...]
+    pods: tuple[SeenPod, ...]
+    servers: SeenServers
+    budget: SeenBudget | None
+
+
+def report(
+    cluster: ZooKeeperCluster,
+    record: Bootstrap,
+    scaled: Wanted,
+    now: datetime,
+    config: EnsembleConfig | None = None,
+) -> Plan:
+    """Return the slice of `scale`: the record, the member list and the condition."""
+    known = [
+        member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
+    ]
+    if config is not None:
+        known = member_entries(cluster, config)
+    first = [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
+    part = Slice(
+        manager=MANAGER,
+        fields={
+            "bootstrap": record.model_dump(by_alias=True, exclude_none=True, mode="json"),
+            "members": known or (first if record.state != "open" else []),
+        },
+        conditions=(scaled,),
+        owned_types=frozenset({SCALED}),
+    )
+    written = write_status(cluster, part, now)
+    if written and scaled.reason == "NotSupportedYet" and _is_new_reason(cluster, scaled):
+        return (Announce("Warning", scaled.reason, scaled.message), *written)
+    return written
+
+
+def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:
+    seen = seen_condition(cluster, SCALED)
+    return has_turned(cluster, scaled) or (seen is not None and seen.message != scaled.message)
+
+
+def member_entries(cluster: ZooKeeperCluster, config: EnsembleConfig) -> list[Manifest]:
+    """Return `status.members` for a committed list."""
+    return [
+        {"id": member.id, "name": pod_name(cluster, member.id - 1), "role": member.role}
+        for member in config.members
+    ]
+
+
+def is_ours(cluster: ZooKeeperCluster, found: SeenStatefulSet) -> bool:
+    is_controlled = found.controller_uid == cluster.metadata.uid
+    return is_controlled and found.is_built and not found.is_deleting
+
+
+def run_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int) -> ApplyObject:
+    """Return the apply of the number of pods alone."""
+    manifest: Manifest = {
+        "apiVersion": STATEFUL_SET.api_version,
+        "kind": STATEFUL_SET.name,
+        "metadata": {
+            "name": stateful_set_name(cluster),
+            "namespace": cluster.metadata.namespace,
+            "uid": found.uid,
+            "resourceVersion": found.resource_version,
+        },
+        "spec": {"replicas": replicas},
+    }
+    return ApplyObject(manifest, MANAGER)
