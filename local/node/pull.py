@@ -3,7 +3,7 @@
 Inside the platform there is no way to the internet but the platform's own proxy, which
 `ZOOKEEPER_FUNCTIONS_EGRESS` names; outside, Maven goes its usual way. A fetch goes to a temporary
 folder that is renamed when complete, under a file lock, so fetches by several platforms share one
-result and an interrupted one leaves nothing behind. `python -m local.node.pull zookeeper:3.9.5`
+result and the next one removes what a killed one left. `python -m local.node.pull zookeeper:3.9.5`
 fetches ahead of time.
 """
 
@@ -48,11 +48,16 @@ async def fetch(version: str) -> Path:
     """Return the folder with ZooKeeper's jars, fetched if need be; raises CannotStart."""
     candidates(version)
     folder = zookeeper_folder(version)
+    if folder.exists():  # It was renamed when it was complete, so a shared cache may be read-only.
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     async with _locked(folder.with_name(f"{folder.name}.lock")):
         if folder.exists():
             return folder
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".pull-") as temporary:
+        prefix = f".pull-{version}-"
+        for left in folder.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)  # Of a fetch that was killed: we hold its lock.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
             work = Path(temporary) / "image"
             (work / "lib").mkdir(parents=True)
             await _get_jars(version, Path(temporary), work / "lib")
