@@ -21,7 +21,8 @@ KUBELET_PORT = 10250
 LEASE_SECONDS = 40
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
-_STATUS_EVERY = 30
+# Often enough that a node that was taken for lost is Ready again half a minute after it is back.
+_STATUS_EVERY = 3
 _TAINT = "node.kubernetes.io/not-ready"
 
 
