@@ -114,6 +114,19 @@ def ordinal_of(cluster: ZooKeeperCluster, pod: str) -> int | None:
     return int(rest) if pod.startswith(prefix) and rest.isdecimal() else None
 
 
+def ordinal_of_claim(cluster: ZooKeeperCluster, claim: str) -> int | None:
+    """Return the ordinal in a volume claim's name, or None when it is not this cluster's."""
+    template, _, pod = claim.partition("-")
+    return ordinal_of(cluster, pod) if template in (DATA_CLAIM, LOG_CLAIM) else None
+
+
+def server_id(cluster: ZooKeeperCluster, pod: str) -> int:
+    """Return the id of the server in one of the cluster's own pods."""
+    ordinal = ordinal_of(cluster, pod)
+    assert ordinal is not None, f"{pod} is no pod of {cluster.metadata.name}"
+    return ordinal + 1
+
+
 def owner_reference(cluster: ZooKeeperCluster) -> Manifest:
     """Return the controller reference that lets garbage collection follow the cluster."""
     return {

@@ -67,12 +67,9 @@ def owned_refs(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
 
 def is_part_of(cluster: ZooKeeperCluster, ref: Ref) -> bool:
     """Whether an object of that kind and name is one this cluster makes or causes."""
-    if ref.kind in (POD, PERSISTENT_VOLUME_CLAIM):
-        prefixes = ("",) if ref.kind == POD else (f"{names.DATA_CLAIM}-", f"{names.LOG_CLAIM}-")
-        return any(
-            ref.name.startswith(prefix)
-            and names.ordinal_of(cluster, ref.name.removeprefix(prefix)) is not None
-            for prefix in prefixes
-        )
+    if ref.kind == POD:
+        return names.ordinal_of(cluster, ref.name) is not None
+    if ref.kind == PERSISTENT_VOLUME_CLAIM:
+        return names.ordinal_of_claim(cluster, ref.name) is not None
     budget = Ref(POD_DISRUPTION_BUDGET, cluster.metadata.namespace, names.budget_name(cluster))
     return ref == budget or ref in owned_refs(cluster)

@@ -17,6 +17,7 @@ from functions.manifests.claims import claims
 from functions.manifests.names import (
     FINALIZER,
     ordinal_of,
+    ordinal_of_claim,
     pod_name,
 )
 from functions.planning.membership import counted, quorum
@@ -48,13 +49,9 @@ def open_record(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
 def _servers_there(cluster: ZooKeeperCluster, seen: Seen) -> int:
     """Return how many servers' pods, volumes or replicas exist without a record."""
     running = seen.stateful_set.replicas if seen.stateful_set is not None else 0
-    ordinals = [_ordinal_in(cluster, claim.name) for claim in seen.claims]
+    ordinals = [ordinal_of_claim(cluster, claim.name) for claim in seen.claims]
     ordinals += [ordinal_of(cluster, pod.name) for pod in seen.pods]
     return max([running, *(number + 1 for number in ordinals if number is not None)])
-
-
-def _ordinal_in(cluster: ZooKeeperCluster, claim: str) -> int | None:
-    return ordinal_of(cluster, claim.partition("-")[2])
 
 
 def go_on(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetime) -> Plan:

@@ -13,7 +13,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.manifests.server_config import server_line
 from functions.planning import operation
 from functions.planning.ensemble import SeenServers
-from functions.planning.membership import counted
+from functions.planning.membership import counted, server_count
 from functions.planning.operation import Step
 from functions.planning.scale_slice import MANAGER, SCALED, run_servers
 from functions.planning.scaling import (
@@ -54,7 +54,7 @@ def move_of(
     cluster: ZooKeeperCluster, servers: SeenServers, found: SeenStatefulSet
 ) -> tuple[Move | None, SeenEnsemble]:
     """Return the next move and what it was decided from."""
-    seen = seen_ensemble(servers, found, len(cluster.status.members))
+    seen = seen_ensemble(servers, found, server_count(cluster))
     return next_move(wanted_roles(cluster.spec.replicas, cluster.spec.observers), seen), seen
 
 

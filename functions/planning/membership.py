@@ -33,9 +33,13 @@ def may_start(cluster: ZooKeeperCluster) -> bool:
 
 
 def server_count(cluster: ZooKeeperCluster) -> int:
-    """Return how many servers the record has: all that were ever made, and none more."""
+    """Return how many pods the record needs: pods are numbered without a gap, members may not be.
+
+    While a leader waits to leave last, the members are 1 and 3: three pods, or it could not serve.
+    """
     record = cluster.status.bootstrap
-    return len(cluster.status.members or (record.members if record is not None else ()))
+    members = cluster.status.members or (record.members if record is not None else ())
+    return max((member.id for member in members), default=0)
 
 
 def counted(count: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import POD, Ref
 from functions.manifests.budget import SAFE_VOTERS
-from functions.manifests.names import ordinal_of
+from functions.manifests.names import server_id
 from functions.planning import operation
 from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, voters
@@ -104,31 +104,29 @@ def _go_on(pod: SeenPod, there: str) -> Verdict:
 
 def _next(cluster: ZooKeeperCluster, outdated: Sequence[SeenPod], seen: Seen) -> SeenPod:
     """Return the pod with the highest ordinal that does not lead, else the leader."""
-    return max(outdated, key=lambda pod: (not _leads(cluster, pod, seen), _id(cluster, pod)))
-
-
-def _id(cluster: ZooKeeperCluster, pod: SeenPod) -> int:
-    return (ordinal_of(cluster, pod.name) or 0) + 1
+    return max(
+        outdated, key=lambda pod: (not _leads(cluster, pod, seen), server_id(cluster, pod.name))
+    )
 
 
 def _leads(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
-    stats = seen.servers.stats.get(_id(cluster, pod))
+    stats = seen.servers.stats.get(server_id(cluster, pod.name))
     return stats is not None and stats.mode == "leader"
 
 
 def _serves(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
-    stats = seen.servers.stats.get(_id(cluster, pod))
+    stats = seen.servers.stats.get(server_id(cluster, pod.name))
     return pod.is_ready and not pod.is_deleting and stats is not None and bool(stats.mode)
 
 
 def _answers(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
     """Whether the server runs; while there is no quorum that is all it can do."""
-    return not pod.is_deleting and _id(cluster, pod) in seen.servers.stats
+    return not pod.is_deleting and server_id(cluster, pod.name) in seen.servers.stats
 
 
 def _not_serving(cluster: ZooKeeperCluster, seen: Seen) -> list[str]:
     """Return every voter without a serving pod."""
-    serving = {_id(cluster, pod) for pod in seen.pods if _serves(cluster, pod, seen)}
+    serving = {server_id(cluster, pod.name) for pod in seen.pods if _serves(cluster, pod, seen)}
     return [f"server {number}" for number in sorted(voters(cluster) - serving)]
 
 

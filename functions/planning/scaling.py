@@ -20,8 +20,8 @@ Roles = Mapping[int, str]
 class SeenEnsemble:
     """The committed member list, who serves, who leads, and how many pods are asked for.
 
-    `roles` is empty when no server could be asked for the list; `recorded` is how many members
-    status has.
+    `roles` is empty when no server could be asked for the list; `recorded` is how many pods the
+    members in status need.
     """
 
     roles: Roles

@@ -16,6 +16,7 @@ from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.drift import has_just_our_ports, is_as_wanted
+from functions.planning.membership import server_count
 from functions.planning.observation import NO_POD
 from functions.planning.protection import protect, seen_budget
 from functions.planning.seen import SeenPod, seen_stateful_set
@@ -77,7 +78,7 @@ def _objects(
     found = owned.get(Ref(STATEFUL_SET, cluster.metadata.namespace, stateful_set_name(cluster)))
     if found is None:
         return "the StatefulSet is missing"
-    if seen_stateful_set(found).replicas != len(cluster.status.members):
+    if seen_stateful_set(found).replicas != server_count(cluster):
         return "the StatefulSet has another number of servers than the member list"
     if any(pod.revision != seen_stateful_set(found).update_revision for pod in pods):
         return "a pod is of an older revision"

@@ -9,6 +9,7 @@ from functions.api.errors import Unavailable
 from functions.api.kinds import (
     CLUSTER,
     PERSISTENT_VOLUME_CLAIM,
+    NODE,
     POD,
     POD_DISRUPTION_BUDGET,
     STATEFUL_SET,
@@ -77,6 +78,15 @@ def read_budget(cluster: ZooKeeperCluster, world: World) -> SeenBudget | None:
     return seen_budget(found) if found is not None else None
 
 
+def count_nodes(world: World) -> int | None:
+    """Return how many nodes take pods, or None where the function may not ask (one namespace)."""
+    try:
+        nodes = world.kube.list(NODE, None)
+    except Unavailable:
+        return None
+    return sum(not node.get("spec", {}).get("unschedulable", False) for node in nodes)
+
+
 def ask_servers(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
 ) -> dict[str, Answer]:
@@ -93,16 +103,10 @@ def ask_servers(
 def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World) -> SeenServers:
     """Return what the servers say of themselves, by id, and the list the leader has committed."""
     answers = ask_servers(cluster, pods, world)
-    ids = {pod.name: _id_of(cluster, pod) for pod in pods}
+    ids = {pod.name: names.server_id(cluster, pod.name) for pod in pods}
     stats = {ids[name]: it for name, it in answers.items() if isinstance(it, ServerStats)}
     addresses = {ids[pod.name]: pod.address for pod in pods}
     return SeenServers(stats, addresses, _committed_list(cluster, stats, addresses, world))
-
-
-def _id_of(cluster: ZooKeeperCluster, pod: SeenPod) -> int:
-    ordinal = names.ordinal_of(cluster, pod.name)
-    assert ordinal is not None, "read_pods returns the cluster's own"
-    return ordinal + 1
 
 
 def _committed_list(
