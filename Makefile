@@ -48,7 +48,7 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 
 test: setup ## All tests, on real servers and a real control plane
 	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract
-	@$(BIN)/pytest -q -m "not soak" tests/system
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was written and lost
 	@$(BIN)/pytest -q -s -m soak tests/system

@@ -1,14 +1,12 @@
-"""One platform for the whole test session, and a namespace of its own for each test.
+"""One platform for each test process, and a namespace of its own for each test.
 
 A developer may lend a running platform: ZOOKEEPER_FUNCTIONS_PLATFORM=<its state folder>.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,34 +20,16 @@ LENT = "ZOOKEEPER_FUNCTIONS_PLATFORM"
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A running platform; parallel test processes (pytest-xdist) share one."""
+    """A running platform; each parallel test process has its own, since some tests break parts."""
     if lent := os.environ.get(LENT):
         yield Platform(Path(lent).absolute())
         return
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    shared = Platform(folder / "platform")
-    users = folder / "platform-users"
-    with _counted(users) as count:
-        if count == 0:
-            shared.local("up")
-        users.write_text(str(count + 1))
+    own = Platform(tmp_path_factory.getbasetemp() / "platform")
+    own.local("up")
     try:
-        yield shared
+        yield own
     finally:
-        with _counted(users) as count:
-            users.write_text(str(count - 1))
-            if count == 1:
-                shared.local("down")
-
-
-@contextmanager
-def _counted(users: Path) -> Iterator[int]:
-    """Hold the lock and tell how many test processes use the platform."""
-    with users.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield int(users.read_text()) if users.exists() else 0
+        own.local("down")
 
 
 @pytest.fixture(scope="session")
