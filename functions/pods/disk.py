@@ -28,6 +28,17 @@ class Folders:
     raw_config: Path
     static_config: str
 
+    @classmethod
+    def named_by(cls, environment: Mapping[str, str]) -> Folders:
+        """Return the folders that a container's environment names."""
+        return cls(
+            data=Path(environment["DATA_DIR"]),
+            log=Path(environment["DATA_LOG_DIR"]),
+            config=Path(environment["CFG_DIR"]),
+            raw_config=Path(environment["RAW_CFG_DIR"]),
+            static_config=environment["STATIC_CONFIG"],
+        )
+
     @property
     def static_file(self) -> Path:
         """The server's own zoo.cfg, which it rewrites."""

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import assert_never
 
 from functions.api.errors import FunctionError
@@ -110,14 +109,7 @@ def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:
         domain=env["DOMAIN"],
         ports=(env["FOLLOWER_PORT"], env["LEADER_ELECTION_PORT"], env["CLIENT_PORT"]),
     )
-    folders = Folders(
-        data=Path(env["DATA_DIR"]),
-        log=Path(env["DATA_LOG_DIR"]),
-        config=Path(env["CFG_DIR"]),
-        raw_config=Path(env["RAW_CFG_DIR"]),
-        static_config=env["STATIC_CONFIG"],
-    )
-    return server, folders
+    return server, Folders.named_by(env)
 
 
 def _decide(server: Server, folders: Folders, outside: Outside, until: float) -> Preparation:
