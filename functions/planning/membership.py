@@ -32,6 +32,16 @@ def may_start(cluster: ZooKeeperCluster) -> bool:
     return record.state != "open" or is_recorded
 
 
+def is_stopped(cluster: ZooKeeperCluster) -> bool:
+    """Whether no server is to run; spec.paused wins, and leaves everything as it is."""
+    return cluster.spec.stopped and not cluster.spec.paused
+
+
+def awaits_waking(cluster: ZooKeeperCluster) -> bool:
+    """Whether the cluster is stopped before its servers could be made at all."""
+    return is_stopped(cluster) and not may_start(cluster)
+
+
 def server_count(cluster: ZooKeeperCluster) -> int:
     """Return how many pods the record needs: pods are numbered without a gap, members may not be.
 

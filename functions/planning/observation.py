@@ -15,8 +15,9 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
 from functions.manifests.names import ordinal_of, pod_name
 from functions.planning.ensemble import ServerStats
-from functions.planning.membership import counted, quorum, voters
+from functions.planning.membership import counted, is_stopped, quorum, voters
 from functions.planning.seen import SeenPod
+from functions.planning.spread import SPREAD, spread
 from functions.planning.status import Slice, Wanted, has_turned, since, write_status
 from functions.planning.steps import Announce, Plan
 
@@ -24,6 +25,8 @@ MANAGER = "observe"
 AVAILABLE = "Available"
 QUORUM_HEALTHY = "QuorumHealthy"
 NO_POD = "has no pod"
+IS_STOPPED = "is stopped"
+STOPPED = "Stopped"
 VOTING_MODES = ("leader", "follower", "standalone")
 
 # What a server said, or the sentence why it could not be asked.
@@ -63,19 +66,29 @@ def plan_observe(
     cluster: ZooKeeperCluster,
     pods: Sequence[SeenPod],
     answers: Mapping[str, Answer],
+    nodes: int | None,
     now: datetime,
 ) -> Plan:
     """Return the Events and the status that tell what was seen, or nothing when status does."""
     reports = server_reports(cluster, pods, answers)
-    conditions = (available(cluster, reports), quorum_healthy(cluster, reports))
+    asked = (available(cluster, reports), quorum_healthy(cluster, reports))
+    if cluster.spec.stopped and (is_stopped(cluster) or not pods):
+        asked = (_unless_stopped(asked[0]), _unless_stopped(asked[1]))
+    conditions = (*asked, *spread(cluster, pods, nodes))
     part = Slice(
         manager=MANAGER,
         fields=_fields(cluster, reports),
         conditions=conditions,
-        owned_types=frozenset({AVAILABLE, QUORUM_HEALTHY}),
+        owned_types=frozenset({AVAILABLE, QUORUM_HEALTHY, SPREAD}),
     )
     written = write_status(cluster, part, now)
     return (*_announcements(cluster, conditions, reports), *written) if written else ()
+
+
+def _unless_stopped(found: Wanted) -> Wanted:
+    """Return the condition as found while it holds: nothing is amiss when servers stop on wish."""
+    told = "spec.stopped: the servers are stopped; the volumes keep the data."
+    return found if found.status == "True" else Wanted(found.type, "False", STOPPED, told)
 
 
 def server_reports(
@@ -90,14 +103,17 @@ def server_reports(
         if (ordinal := ordinal_of(cluster, pod.name)) is not None
     }
     ids = sorted({**extra, **members}.items(), key=lambda item: item[1])
+    absent = IS_STOPPED if cluster.spec.stopped else NO_POD
     return tuple(
-        _report(number, name, by_name.get(name), answers.get(name)) for name, number in ids
+        _report(number, name, by_name.get(name), answers.get(name), absent) for name, number in ids
     )
 
 
-def _report(number: int, name: str, pod: SeenPod | None, answer: Answer | None) -> ServerReport:
+def _report(
+    number: int, name: str, pod: SeenPod | None, answer: Answer | None, absent: str
+) -> ServerReport:
     if pod is None:
-        return ServerReport(number, name, "unknown", False, NO_POD)
+        return ServerReport(number, name, "unknown", False, absent)
     if isinstance(answer, ServerStats) and answer.mode:
         message = "is being stopped" if pod.is_deleting else ""
         ready = pod.is_ready and not pod.is_deleting
@@ -184,10 +200,11 @@ def _announcements(
 ) -> Plan:
     told: list[Announce] = []
     for wanted in conditions:
+        is_wish = wanted.reason == STOPPED
         if has_turned(cluster, wanted) and _is_news(cluster, wanted):
             told.append(
                 Announce(
-                    "Normal" if wanted.status == "True" else "Warning",
+                    "Normal" if wanted.status == "True" or is_wish else "Warning",
                     _event_reason(wanted),
                     wanted.message,
                     since(cluster, wanted.type),
@@ -209,8 +226,12 @@ def _announcements(
 def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:
     """Whether a person wants to hear of it: a cluster that has yet to start has lost nothing."""
     bootstrap, operation = cluster.status.bootstrap, cluster.status.operation
+    if wanted.type == SPREAD:
+        return wanted.status == "False"
     if wanted.status == "True":
         return True
+    if wanted.reason == STOPPED and wanted.type != AVAILABLE:
+        return False  # One Event tells it.
     if wanted.reason == "ServersMissing" and operation is not None:
         return False  # One server at a time is missing on purpose.
     return bootstrap is not None and bootstrap.state != "open"

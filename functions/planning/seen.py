@@ -24,6 +24,7 @@ class SeenPod:
     is_deleting: bool
     trouble: str
     revision: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def seen_pod(pod: Manifest) -> SeenPod:
         is_deleting="deletionTimestamp" in metadata,
         trouble=_trouble(status),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
+        node=pod.get("spec", {}).get("nodeName", ""),
     )
 
 

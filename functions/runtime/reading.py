@@ -8,8 +8,8 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
 from functions.api.kinds import (
     CLUSTER,
-    PERSISTENT_VOLUME_CLAIM,
     NODE,
+    PERSISTENT_VOLUME_CLAIM,
     POD,
     POD_DISRUPTION_BUDGET,
     STATEFUL_SET,

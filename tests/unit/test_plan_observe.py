@@ -34,7 +34,9 @@ def _answers(*modes: str) -> dict[str, Answer]:
 
 
 def test_a_healthy_ensemble_is_told_in_the_seed_systems_shape() -> None:
-    plan = plan_observe(cluster(COMPLETED), PODS, _answers("follower", "leader", "follower"), NOW)
+    plan = plan_observe(
+        cluster(COMPLETED), PODS, _answers("follower", "leader", "follower"), None, NOW
+    )
     assert status(plan)["servers"] == [
         {"name": f"zk-{n}", "myId": str(n + 1), "mode": mode, "ready": "true", "message": ""}
         for n, mode in enumerate(["follower", "leader", "follower"])
@@ -99,7 +101,7 @@ def test_conditions_tell_what_is_missing(
     part: str,
 ) -> None:
     """Guards against C9, G5, G9, G23 and G26: one dead pod that hides the rest, ruok as health."""
-    plan = plan_observe(cluster(COMPLETED), pods, answers, NOW)
+    plan = plan_observe(cluster(COMPLETED), pods, answers, None, NOW)
     assert condition(plan, "Available") == available
     assert condition(plan, "QuorumHealthy") == healthy
     assert part in message(plan, "QuorumHealthy")
@@ -107,7 +109,9 @@ def test_conditions_tell_what_is_missing(
 
 def test_a_pod_that_is_being_stopped_serves_but_is_not_ready() -> None:
     pods = (*PODS[:2], pod("zk-2", is_deleting=True))
-    plan = plan_observe(cluster(COMPLETED), pods, _answers("leader", "follower", "follower"), NOW)
+    plan = plan_observe(
+        cluster(COMPLETED), pods, _answers("leader", "follower", "follower"), None, NOW
+    )
     assert status(plan)["servers"][2] == {
         "name": "zk-2", "myId": "3", "mode": "follower", "ready": "false",
         "message": "is being stopped",
@@ -120,7 +124,7 @@ def test_of_two_leaders_the_one_of_the_later_epoch_leads() -> None:
         "zk-0": stats("leader", 0x2_0000_0009),
         "zk-1": stats("leader", 0x3_0000_0000),
     }
-    assert status(plan_observe(cluster(COMPLETED), PODS, answers, NOW))["leader"] == "zk-1"
+    assert status(plan_observe(cluster(COMPLETED), PODS, answers, None, NOW))["leader"] == "zk-1"
 
 
 @pytest.mark.parametrize(
@@ -132,18 +136,18 @@ def test_the_oldest_version_is_shown_while_they_differ(versions: list[str], show
     answers: dict[str, Answer] = {
         f"zk-{n}": stats("follower", version=version) for n, version in enumerate(versions)
     }
-    assert status(plan_observe(cluster(COMPLETED), PODS, answers, NOW))["version"] == shown
+    assert status(plan_observe(cluster(COMPLETED), PODS, answers, None, NOW))["version"] == shown
 
 
 def test_nobody_leads_and_no_version_is_no_field() -> None:
-    written = status(plan_observe(cluster(COMPLETED), PODS, {}, NOW))
+    written = status(plan_observe(cluster(COMPLETED), PODS, {}, None, NOW))
     assert {"leader", "version"}.isdisjoint(written)
 
 
 def test_a_pod_outside_the_member_list_is_shown_and_does_not_count() -> None:
     pods = (*PODS, pod("zk-3"))
     answers = _answers("leader", "follower", "follower", "observer")
-    plan = plan_observe(cluster(COMPLETED), pods, answers, NOW)
+    plan = plan_observe(cluster(COMPLETED), pods, answers, None, NOW)
     assert [server["mode"] for server in status(plan)["servers"]][3] == "observer"
     assert message(plan, "Available").startswith("3 of 3 voters serve")
 
@@ -158,20 +162,20 @@ def test_a_pod_outside_the_member_list_is_shown_and_does_not_count() -> None:
     ],
 )  # fmt: skip
 def test_who_votes_is_taken_from_what_is_known_best(known: dict[str, Any], count: int) -> None:
-    plan = plan_observe(cluster(known), (), {}, NOW)
+    plan = plan_observe(cluster(known), (), {}, None, NOW)
     assert f"0 of {count} voter" in message(plan, "Available")
 
 
 def test_a_cluster_that_has_yet_to_start_has_lost_nothing() -> None:
-    assert told(plan_observe(cluster({"bootstrap": record()}), (), {}, NOW)) == []
-    assert told(plan_observe(cluster(COMPLETED), (), {}, NOW)) == ["NoQuorum", "NoQuorum"]
+    assert told(plan_observe(cluster({"bootstrap": record()}), (), {}, None, NOW)) == []
+    assert told(plan_observe(cluster(COMPLETED), (), {}, None, NOW)) == ["NoQuorum", "NoQuorum"]
 
 
 def test_the_time_of_a_condition_is_that_of_its_last_turn() -> None:
     answers = _answers("leader", "follower", "follower")
-    first = after(cluster(COMPLETED), plan_observe(cluster(COMPLETED), PODS, answers, NOW))
+    first = after(cluster(COMPLETED), plan_observe(cluster(COMPLETED), PODS, answers, None, NOW))
     later = NOW.replace(year=2027)
-    plan = plan_observe(first, PODS, _answers("leader", "follower", ""), later)
+    plan = plan_observe(first, PODS, _answers("leader", "follower", ""), None, later)
     times = {c["type"]: c["lastTransitionTime"] for c in status(plan)["conditions"]}
     assert times == {
         "Available": "2026-01-01T00:00:00Z", "QuorumHealthy": "2027-01-01T00:00:00Z",
@@ -193,6 +197,6 @@ def test_what_was_told_once_is_not_told_again(
     """Fixpoint: a world that stands still costs no write (C18, G3)."""
     known = cluster({"bootstrap": record(state)})
     pods = tuple(pod(f"zk-{number}") for number in running)
-    first = plan_observe(known, pods, answers, NOW)
+    first = plan_observe(known, pods, answers, None, NOW)
     assert kinds(first)[-1] is WriteStatus
-    assert plan_observe(after(known, first), pods, answers, NOW.replace(year=2027)) == ()
+    assert plan_observe(after(known, first), pods, answers, None, NOW.replace(year=2027)) == ()
