@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from types import FrameType
@@ -22,20 +23,26 @@ from functions.pods.endpoints import Endpoints
 log = logging.getLogger("agent")
 
 PAUSE_SECONDS = 1.0
+# kube-proxy takes in changes once a second at most, and hears of them a moment late.
+FAREWELL_SECONDS = 2.0
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # The first process of a container does not hear SIGTERM unless it asks for it.
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _leave_last)
     serve(os.environ)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """End at once: there is nothing to put away, and a pod waits for its last container."""
+def _leave_last(number: int, frame: FrameType | None) -> None:
+    """Keep the pod's address alive for a moment after the server's end, then end.
+
+    A Service goes on sending clients to a stopped server until every proxy knows. While a container
+    runs, the address refuses them and they try the next server at once. An address that is gone
+    answers nothing: a client then waits as long as its session lasts (tried: 10 s).
+    """
     del number, frame
-    os._exit(0)
+    threading.Timer(FAREWELL_SECONDS, os._exit, (0,)).start()
 
 
 def serve(environment: Mapping[str, str]) -> None:

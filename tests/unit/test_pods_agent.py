@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from functions.pods import endpoints
+from functions.pods.agent import FAREWELL_SECONDS
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
 from functions.pods.endpoints import Endpoint, Endpoints
@@ -176,3 +177,23 @@ def test_the_agent_imports_nothing_but_the_standard_library_and_our_own() -> Non
         asked, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT, env={}
     )
     assert set(loaded.stdout.split()) == {"__main__", "functions"}
+
+
+def test_a_told_agent_stays_until_no_client_is_sent_to_its_address_any_more(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
+    variables = {**dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg"}
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "functions.pods.agent"],
+        cwd=ROOT,
+        env={**variables, "AGENT_PORT": str(port), "CLIENT_PORT": "2181"},
+    )
+    try:
+        assert _is_served_soon(port, "/disk")
+        told = time.monotonic()
+        agent.terminate()
+        assert agent.wait(30) == 0
+    finally:
+        agent.kill()
+    assert FAREWELL_SECONDS <= time.monotonic() - told < FAREWELL_SECONDS + 5
