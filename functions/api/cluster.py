@@ -144,6 +144,12 @@ class ClusterSpec(Spec):
             "spec.heap and a flag -Xmx in spec.jvmFlags both set the heap: keep spec.heap.",
             lambda it: it.heap is None or not any(flag.startswith("-Xmx") for flag in it.jvm_flags),
         ),
+        Rule(
+            "!self.stopped || !self.storage.ephemeral",
+            "spec.stopped would lose all data of a cluster with spec.storage.ephemeral: its disks "
+            "go with its pods. Delete the cluster instead if the data is not needed.",
+            lambda it: not it.stopped or not it.storage.ephemeral,
+        ),
         immutable(
             "self.clusterDomain == oldSelf.clusterDomain",
             "spec.clusterDomain cannot change: it is part of every server's name in the ensemble's "
@@ -226,7 +232,8 @@ class ClusterSpec(Spec):
     paused: Bool = False
     """Leave the cluster alone: nothing is changed, only status is kept."""
     stopped: Bool = False
-    """Run no server. The volumes and the member list stay; false starts them again."""
+    """Run no server. The volumes and the member list stay; false starts them again. Not with
+    ephemeral storage, whose disks go with the pods."""
     restarted_at: Time | None = None
     """A time; each new value restarts the servers one by one, for example 2026-01-31T12:00:00Z."""
     recovery: Recovery | None = None

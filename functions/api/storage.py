@@ -76,4 +76,5 @@ class Storage(Volume):
     log: LogVolume | None = None
     """A second volume for the transaction log, for disks of its own."""
     on_scale_down: Literal["Retain", "Delete"] = "Retain"
-    """What happens to the volumes of servers that were removed."""
+    """What happens to the volumes of servers that were removed: kept, or deleted once the server is
+    out of the member list and its pod is gone."""

@@ -19,11 +19,12 @@ def disruption_budget(cluster: ZooKeeperCluster, voters: int, pods: int) -> Mani
 
     Below three voters any eviction costs the quorum, so none is allowed.
     """
+    allowed = 1 if voters >= SAFE_VOTERS else 0
     return {
         **identity(POD_DISRUPTION_BUDGET),
         "metadata": owned_metadata(cluster, budget_name(cluster)),
         "spec": {
-            "minAvailable": pods - 1 if voters >= SAFE_VOTERS else pods,
+            "minAvailable": max(pods - allowed, 0),
             "selector": {"matchLabels": selector(cluster)},
             # A pod that does not run costs nothing more when it is evicted.
             "unhealthyPodEvictionPolicy": "IfHealthyBudget",

@@ -64,7 +64,7 @@ def go_on(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datetim
     recorded = _record_volumes(cluster, record, seen)
     if recorded != record:
         return report(cluster, recorded, _progress(recorded, seen), now)
-    if _has_quorum(record, seen):
+    if has_quorum(record, seen):
         completed = record.model_copy(update={"state": "completed"})
         told = f"The ensemble of {counted(len(record.members), 'server')} has its first quorum."
         return (
@@ -107,7 +107,8 @@ def _record_volumes(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) ->
     )
 
 
-def _has_quorum(record: Bootstrap, seen: Seen) -> bool:
+def has_quorum(record: Bootstrap, seen: Seen) -> bool:
+    """Whether the first quorum serves."""
     stats = seen.servers.stats.values()
     serving = [it for it in stats if it.mode in ("leader", "follower")]
     leads = any(it.mode == "leader" for it in serving)

@@ -63,7 +63,8 @@ def condition_of(cluster: ZooKeeperCluster, move: Move | None, seen: SeenEnsembl
     if move is None:
         told = f"The ensemble has {_described(cluster)}, as wanted."
         return Wanted(SCALED, "True", "AsWanted", told)
-    there = f"{counted(len(seen.roles), 'member')} now, {_described(cluster)} wanted"
+    members = counted(len(seen.roles) or seen.recorded, "member")
+    there = f"{members} now, {_described(cluster)} wanted"
     if isinstance(move, Hold):
         return Wanted(SCALED, "False", move.reason, f"{move.sentence} ({there}.)")
     return Wanted(SCALED, "False", "Scaling", f"{_sentence(move)} ({there}.)")

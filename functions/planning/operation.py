@@ -15,6 +15,8 @@ from functions.planning.status import status_manifest, timestamp
 from functions.planning.steps import LookAgain, Plan, WriteStatus
 
 MANAGER = "zookeeper-operation"
+# What `scale` does: it goes on from any step of its own, and ends it.
+OF_SCALE = frozenset({"Scale", "Stop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,11 @@ class Step:
 def is_held_by_other(cluster: ZooKeeperCluster, mover: str) -> bool:
     """Whether another mover's step is under way."""
     operation = cluster.status.operation
-    return operation is not None and operation.type != mover
+    return operation is not None and not _is_of(operation.type, mover)
+
+
+def _is_of(held: str, mover: str) -> bool:
+    return held == mover or OF_SCALE.issuperset((held, mover))
 
 
 def take(cluster: ZooKeeperCluster, step: Step, now: datetime) -> Plan:
@@ -57,7 +63,7 @@ def take(cluster: ZooKeeperCluster, step: Step, now: datetime) -> Plan:
 def clear(cluster: ZooKeeperCluster, mover: str) -> Plan:
     """Return the write that ends the mover's own operation, or nothing when it has none."""
     operation = cluster.status.operation
-    if operation is None or operation.type != mover:
+    if operation is None or not _is_of(operation.type, mover):
         return ()
     return (WriteStatus(status_manifest(cluster, {}), MANAGER), LookAgain())
 

@@ -22,7 +22,7 @@ from functions.manifests.pod import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.drift import has_just_our_ports, is_as_wanted
-from functions.planning.membership import may_start, server_count
+from functions.planning.membership import awaits_waking, is_stopped, may_start, server_count
 from functions.planning.seen import controller_uid
 from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
 from functions.planning.steps import (
@@ -70,12 +70,15 @@ def plan_reconcile(
         # What the API server made of them is looked at before status says that all is as wanted.
         is_new = any(ref not in seen for ref in owned_refs(cluster))
         return (*made, LookAgain()) if is_new else made
-    return (*_seed_helper_notice(cluster), *report(cluster, _reconciled(seen), now))
+    return (*_seed_helper_notice(cluster), *report(cluster, _reconciled(cluster, seen), now))
 
 
-def _reconciled(seen: Mapping[Ref, Manifest]) -> Wanted:
+def _reconciled(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Wanted:
     if any(ref.kind == STATEFUL_SET for ref in seen):
         return Wanted(RECONCILED, "True", "AsWanted", "Every owned object is as wanted.")
+    if awaits_waking(cluster):
+        told = "Every owned object is as wanted; spec.stopped: the StatefulSet is made on waking."
+        return Wanted(RECONCILED, "True", "AsWanted", told)
     told = "The StatefulSet is made once the first creation is on record (status.bootstrap)."
     return Wanted(RECONCILED, "False", "Creating", told)
 
@@ -173,8 +176,9 @@ def _creation(cluster: ZooKeeperCluster, wanted: Manifest) -> Plan:
         return (ApplyObject(wanted, MANAGER),)
     if not may_start(cluster):
         return ()
+    count = 0 if is_stopped(cluster) else server_count(cluster)
     return (
-        ApplyObject(_unmarked(with_replicas(wanted, server_count(cluster))), REPLICAS_MANAGER),
+        ApplyObject(_unmarked(with_replicas(wanted, count)), REPLICAS_MANAGER),
         ApplyObject(wanted, MANAGER, _takes_over(wanted)),
     )
 

@@ -16,7 +16,7 @@ from functions.manifests.budget import SAFE_VOTERS
 from functions.manifests.names import server_id
 from functions.planning import operation
 from functions.planning.ensemble import SeenServers
-from functions.planning.membership import counted, voters
+from functions.planning.membership import counted, is_stopped, voters
 from functions.planning.operation import Step
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
@@ -59,6 +59,8 @@ def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
 def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     """Return what can be done now: pure, and the same for every delivery that sees the same."""
     found = seen.stateful_set
+    if is_stopped(cluster):
+        return _while_stopped(seen)
     if found is None or not found.is_observed or not found.update_revision:
         return _wait("StatefulSetNotObserved", "The StatefulSet's controller has yet to see it.")
     outdated = [pod for pod in seen.pods if pod.revision != found.update_revision]
@@ -76,6 +78,14 @@ def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     if missing := _not_serving(cluster, seen):
         return _wait("Rolling", f"{there}; waits for {', '.join(missing)}.")
     return _go_on(_next(cluster, outdated, seen), there)
+
+
+def _while_stopped(seen: Seen) -> Verdict:
+    """No pod is replaced: on waking, all of them are made of the newest revision."""
+    if seen.pods:
+        return _wait("Stopping", "spec.stopped: the servers are being stopped.")
+    told = "No server runs: each starts with the newest revision on waking."
+    return Verdict(Wanted(UPDATED, "True", "AsWanted", told))
 
 
 def _at_the_end(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
@@ -150,6 +160,7 @@ def _report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan
     written = write_status(cluster, part, now)
     if not written or not has_turned(cluster, condition):
         return written
-    if condition.status == "True" and _was_rolling(cluster):
+    is_over = condition.status == "True" and not is_stopped(cluster)
+    if is_over and _was_rolling(cluster):
         return (Announce("Normal", "Rolled", condition.message, since(cluster, UPDATED)), *written)
     return written

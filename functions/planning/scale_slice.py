@@ -33,7 +33,7 @@ class Seen:
 
 def report(
     cluster: ZooKeeperCluster,
-    record: Bootstrap,
+    record: Bootstrap | None,
     scaled: Wanted,
     now: datetime,
     config: EnsembleConfig | None = None,
@@ -44,12 +44,11 @@ def report(
     ]
     if config is not None:
         known = member_entries(cluster, config)
-    first = [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
     part = Slice(
         manager=MANAGER,
         fields={
-            "bootstrap": record.model_dump(by_alias=True, exclude_none=True, mode="json"),
-            "members": known or (first if record.state != "open" else []),
+            "bootstrap": _dumped(record) if record is not None else None,
+            "members": known or _first_members(record),
         },
         conditions=(scaled,),
         owned_types=frozenset({SCALED}),
@@ -58,6 +57,17 @@ def report(
     if written and scaled.reason == "NotSupportedYet" and _is_new_reason(cluster, scaled):
         return (Announce("Warning", scaled.reason, scaled.message), *written)
     return written
+
+
+def _dumped(record: Bootstrap) -> Manifest:
+    return record.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _first_members(record: Bootstrap | None) -> list[Manifest]:
+    """Return the members of the first creation, which are the ensemble's once it is over."""
+    if record is None or record.state == "open":
+        return []
+    return [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
 
 
 def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:

@@ -16,13 +16,13 @@ from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.drift import has_just_our_ports, is_as_wanted
-from functions.planning.membership import server_count
-from functions.planning.observation import NO_POD
+from functions.planning.membership import awaits_waking, is_stopped, server_count
+from functions.planning.observation import IS_STOPPED, NO_POD
 from functions.planning.protection import protect, seen_budget
-from functions.planning.seen import SeenPod, seen_stateful_set
+from functions.planning.seen import SeenPod, SeenStatefulSet, seen_stateful_set
 
 # With one of these reasons a condition is as good as it gets until something else happens.
-STANDING = frozenset({"NotSupportedYet", "Paused", "NameTaken", "InvalidSpec"})
+STANDING = frozenset({"NotSupportedYet", "Paused", "Stopped", "NameTaken", "InvalidSpec"})
 CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated"})
 
 
@@ -39,6 +39,8 @@ def unsettled(
         return reason
     if {pod.name: pod.is_ready for pod in pods} != _servers(cluster):
         return "status.servers does not say what the pods say"
+    if cluster.spec.paused:
+        return ""  # Whatever it is, nobody may touch it.
     return _objects(cluster, pods, owned, functions_image) or _budget(cluster, owned, len(pods))
 
 
@@ -65,7 +67,7 @@ def _servers(cluster: ZooKeeperCluster) -> dict[str, bool]:
     return {
         server.name: server.ready == "true"
         for server in cluster.status.servers
-        if server.message != NO_POD
+        if server.message not in (NO_POD, IS_STOPPED)
     }
 
 
@@ -76,19 +78,27 @@ def _objects(
     functions_image: str,
 ) -> str:
     found = owned.get(Ref(STATEFUL_SET, cluster.metadata.namespace, stateful_set_name(cluster)))
-    if found is None:
+    if found is None and not awaits_waking(cluster):
         return "the StatefulSet is missing"
-    if seen_stateful_set(found).replicas != server_count(cluster):
-        return "the StatefulSet has another number of servers than the member list"
-    if any(pod.revision != seen_stateful_set(found).update_revision for pod in pods):
-        return "a pod is of an older revision"
+    if found is not None and (reason := _servers_of(cluster, pods, seen_stateful_set(found))):
+        return reason
     # Secrets are not read here: the hash that the pods were made with stands for it.
-    template = found["spec"]["template"]["metadata"].get("annotations", {})
+    template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
     wanted = owned_objects(cluster, functions_image, template.get(SUPER_USER_ANNOTATION, ""))
     for manifest in wanted:
-        found = owned.get(ref_of(manifest))
-        if not is_as_wanted(manifest, found) or not _has_ports(manifest, found):
+        if found is None and manifest["kind"] == STATEFUL_SET.name:
+            continue
+        seen = owned.get(ref_of(manifest))
+        if not is_as_wanted(manifest, seen) or not _has_ports(manifest, seen):
             return f"{manifest['kind']} {manifest['metadata']['name']} is not as wanted"
+    return ""
+
+
+def _servers_of(cluster: ZooKeeperCluster, pods: Sequence[SeenPod], found: SeenStatefulSet) -> str:
+    if found.replicas != (0 if is_stopped(cluster) else server_count(cluster)):
+        return "the StatefulSet has another number of servers than the member list"
+    if any(pod.revision != found.update_revision for pod in pods):
+        return "a pod is of an older revision"
     return ""
 
 

@@ -8,26 +8,34 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
 from functions.planning import bootstrap, growth
+from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
 from functions.planning.scale_slice import SCALED, Seen, is_ours, report
 from functions.planning.scaling import Move, RunServers
 from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
 from functions.planning.steps import LookAgain, Plan
+from functions.planning.stopping import may_stop, plan_stop
 
 
 def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     """Return the next safe steps towards the wanted number of servers."""
     record = cluster.status.bootstrap
+    if cluster.spec.paused:
+        return report(cluster, record, _paused(cluster), now)
+    if is_stopped(cluster) and may_stop(cluster, seen):
+        return plan_stop(cluster, seen, now)
     if record is None:
         return bootstrap.open_record(cluster, seen, now)
-    if cluster.spec.paused:
-        told = "spec.paused: the number of servers is left alone."
-        paused = Wanted(SCALED, "False", "Paused", told)
-        return report(cluster, record, paused, now)
     if record.state == "open":
         return bootstrap.go_on(cluster, record, seen, now)
     return _after_creation(cluster, record, seen, now)
+
+
+def _paused(cluster: ZooKeeperCluster) -> Wanted:
+    also = " spec.stopped waits for it." if cluster.spec.stopped else ""
+    told = f"spec.paused: the number of servers is left alone.{also}"
+    return Wanted(SCALED, "False", "Paused", told)
 
 
 def _after_creation(
@@ -72,7 +80,6 @@ def _not_carried_out(cluster: ZooKeeperCluster) -> str:
     """Return the sentence about a wish that this version knows but does not carry out."""
     spec = cluster.spec
     asked = {
-        "spec.stopped": spec.stopped,
         "spec.recovery": spec.recovery is not None,
     }
     fields = ", ".join(field for field, is_asked in asked.items() if is_asked)
