@@ -24,7 +24,7 @@ def reconcile_cluster(cluster: ZooKeeperCluster, world: World) -> None:
 
 
 def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
-    surroundings = Surroundings(world.settings.functions_image, world.fresh_password())
+    surroundings = Surroundings(world.settings.installation, world.fresh_password())
     return plan_reconcile(cluster, read_owned(cluster, world), surroundings, world.now())
 
 

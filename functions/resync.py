@@ -90,4 +90,4 @@ def _why(
         return ""  # Its condition says so; only an edit, which makes an event, changes that.
     mine = {ref: owned[ref] for ref in looked_at(cluster) if ref in owned}
     own_pods = pods.get((cluster.metadata.namespace, cluster.metadata.name), [])
-    return unsettled(cluster, own_pods, mine, world.settings.functions_image)
+    return unsettled(cluster, own_pods, mine, world.settings.installation)

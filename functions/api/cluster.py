@@ -20,6 +20,7 @@ from functions.api.pod import (
     Probes,
     Resources,
 )
+from functions.api.ports import PORT_RULES
 from functions.api.rules import Rule, Spec, Status, immutable
 from functions.api.status import ClusterStatus
 from functions.api.storage import Storage
@@ -84,13 +85,6 @@ def _heap_fits(it: ClusterSpec) -> bool:
     return it.heap is None or limit is None or quantity(it.heap) < quantity(limit)
 
 
-def _ports_differ(it: ClusterSpec) -> bool:
-    ports = [it.config.client_port, it.config.follower_port, it.config.leader_election_port]
-    ports += [it.admin_server.port] if it.admin_server.enabled else []
-    ports += [it.metrics.port] if it.metrics.enabled else []
-    return len(set(ports)) == len(ports)
-
-
 _TAG = "self.image.split('@')[0]"
 
 
@@ -121,17 +115,7 @@ class ClusterSpec(Spec):
             "heap. Leave heap out to have it follow the limit.",
             _heap_fits,
         ),
-        Rule(
-            "[self.config.clientPort, self.config.followerPort, self.config.leaderElectionPort]"
-            ".all(port, [self.config.clientPort, self.config.followerPort, "
-            "self.config.leaderElectionPort, self.adminServer.enabled ? self.adminServer.port : 0, "
-            "self.metrics.enabled ? self.metrics.port : 0].exists_one(other, other == port)) && "
-            "(!self.adminServer.enabled || !self.metrics.enabled || "
-            "self.adminServer.port != self.metrics.port)",
-            "Two ports of spec are the same. clientPort, followerPort and leaderElectionPort of "
-            "spec.config, spec.adminServer.port and spec.metrics.port must all differ.",
-            _ports_differ,
-        ),
+        *PORT_RULES,
         Rule(
             "self.replicas + self.observers <= 254",
             "spec.replicas and spec.observers together are more than 254: a server's id is a "

@@ -15,6 +15,8 @@ APPLIED_HASH = "zookeeper.example.com/applied"
 
 SERVER_CONTAINER = "zookeeper"
 PREPARE_CONTAINER = "prepare"
+AGENT_CONTAINER = "agent"
+AGENT_PORT_NAME = "http-agent"
 DATA_CLAIM = "data"
 LOG_CLAIM = "datalog"
 LOG_MOUNT = "/datalog"

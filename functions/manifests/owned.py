@@ -21,12 +21,13 @@ from functions.manifests import names
 from functions.manifests.access import role_binding, service_account
 from functions.manifests.config_map import config_hash, config_map
 from functions.manifests.fingerprint import fingerprint
+from functions.manifests.installation import Installation
 from functions.manifests.services import client_service, headless_service
 from functions.manifests.stateful_set import stateful_set
 
 
 def owned_objects(
-    cluster: ZooKeeperCluster, functions_image: str, super_user_hash: str
+    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str
 ) -> tuple[Manifest, ...]:
     """Return everything the cluster owns, in the order it is made, the StatefulSet last.
 
@@ -40,7 +41,7 @@ def owned_objects(
         config_map(cluster),
         headless_service(cluster),
         client_service(cluster),
-        stateful_set(cluster, functions_image, super_user_hash, config_hash(cluster)),
+        stateful_set(cluster, installation, super_user_hash, config_hash(cluster)),
     )
     return tuple(_with_fingerprint(manifest) for manifest in objects)
 

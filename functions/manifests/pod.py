@@ -1,46 +1,36 @@
-"""The pod of one server: prepared by an init container, then ZooKeeper's own start script."""
+"""The pod of one server: prepared first, then ZooKeeper's own start script, an agent beside it."""
 
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
+from functions.manifests.container import (
+    CONFIG_VOLUME,
+    container_security,
+    mounts,
+    pull_policy,
+)
 from functions.manifests.heap import heap_mib
+from functions.manifests.installation import Installation
 from functions.manifests.names import (
     DATA_CLAIM,
-    LOG_CLAIM,
-    LOG_MOUNT,
-    PREPARE_CONTAINER,
     SERVER_CONTAINER,
     config_map_name,
     labels,
     selector,
     service_account_name,
-    service_domain,
     super_user_secret_name,
 )
+from functions.manifests.pod_programs import agent_container, prepare_container
 from functions.manifests.server_version import has_native_metrics
 
 USER = 1000
-CONFIG_VOLUME = "config"
 SUPER_USER_ANNOTATION = "zookeeper.example.com/super-user"
 CONFIG_ANNOTATION = "zookeeper.example.com/config"
 
-# The seed system's helper images: their programs are ours now.
-_SEED_HELPER = "go2sheep/zk-helper"
-
-
-def is_seed_helper(image: str) -> bool:
-    return image.partition("@")[0].partition(":")[0] == _SEED_HELPER
-
-
-def helper_image(cluster: ZooKeeperCluster, functions_image: str) -> str:
-    """Return the image of the pod-side programs: the spec's own, or the functions' image."""
-    asked = cluster.spec.helper_image
-    return functions_image if not asked or is_seed_helper(asked) else asked
-
 
 def pod_template(
-    cluster: ZooKeeperCluster, functions_image: str, super_user_hash: str, config_hash: str
+    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str, config_hash: str
 ) -> Manifest:
     """Return the template of the servers' pods; a changed hash makes a new revision."""
     return {
@@ -59,8 +49,8 @@ def pod_template(
             "serviceAccountName": service_account_name(cluster),
             "terminationGracePeriodSeconds": cluster.spec.pod.termination_grace_period_seconds,
             "securityContext": _pod_security(cluster),
-            "initContainers": [_prepare(cluster, functions_image)],
-            "containers": [_server(cluster)],
+            "initContainers": [prepare_container(cluster, installation)],
+            "containers": [_server(cluster), agent_container(cluster, installation)],
             "volumes": _volumes(cluster),
             **_scheduling(cluster),
             **_pull_secrets(cluster),
@@ -85,70 +75,9 @@ def _pod_security(cluster: ZooKeeperCluster) -> Manifest:
     }
 
 
-def _container_security() -> Manifest:
-    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
-
 def _pull_secrets(cluster: ZooKeeperCluster) -> Manifest:
     secrets = [secret.model_dump(by_alias=True) for secret in cluster.spec.image_pull_secrets]
     return {"imagePullSecrets": secrets} if secrets else {}
-
-
-def _pull_policy(cluster: ZooKeeperCluster) -> Manifest:
-    policy = cluster.spec.image_pull_policy
-    return {"imagePullPolicy": policy} if policy else {}
-
-
-def _prepare(cluster: ZooKeeperCluster, functions_image: str) -> Manifest:
-    config = cluster.spec.config
-    return {
-        "name": PREPARE_CONTAINER,
-        "image": helper_image(cluster, functions_image),
-        **_pull_policy(cluster),
-        "command": ["python", "-m", "functions.pods.prepare"],
-        "env": [
-            {"name": "CLUSTER", "value": cluster.metadata.name},
-            {"name": "DOMAIN", "value": service_domain(cluster)},
-            {"name": "DATA_DIR", "value": config.data_dir},
-            {"name": "DATA_LOG_DIR", "value": _log_dir(cluster)},
-            {"name": "CFG_DIR", "value": config.config_dir},
-            {"name": "RAW_CFG_DIR", "value": config.raw_config_dir},
-            {"name": "STATIC_CONFIG", "value": config.static_config},
-            {"name": "CLIENT_PORT", "value": str(config.client_port)},
-            {"name": "FOLLOWER_PORT", "value": str(config.follower_port)},
-            {"name": "LEADER_ELECTION_PORT", "value": str(config.leader_election_port)},
-            {"name": "CLAIM", "value": _marked_claim(cluster)},
-            _field("NAMESPACE", "metadata.namespace"),
-            _field("POD_NAME", "metadata.name"),
-            _field("POD_UID", "metadata.uid"),
-            _field("POD_IP", "status.podIP"),
-        ],
-        "resources": {
-            "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": {"memory": "128Mi"},
-        },
-        "securityContext": _container_security(),
-        "volumeMounts": _mounts(cluster),
-    }
-
-
-def _field(name: str, path: str) -> Manifest:
-    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
-
-
-def _log_dir(cluster: ZooKeeperCluster) -> str:
-    return cluster.spec.config.data_dir if cluster.spec.storage.log is None else LOG_MOUNT
-
-
-def _marked_claim(cluster: ZooKeeperCluster) -> str:
-    """Return the claim template whose volume decides whether a disk is new.
-
-    The initialize marker is read in the transaction-log directory, so with a volume of its own
-    for the log it is that volume (zookeeper.md 4.4). Empty for ephemeral storage.
-    """
-    if cluster.spec.storage.ephemeral:
-        return ""
-    return DATA_CLAIM if cluster.spec.storage.log is None else LOG_CLAIM
 
 
 def _server(cluster: ZooKeeperCluster) -> Manifest:
@@ -156,7 +85,7 @@ def _server(cluster: ZooKeeperCluster) -> Manifest:
     return {
         "name": SERVER_CONTAINER,
         "image": cluster.zookeeper_image(),
-        **_pull_policy(cluster),
+        **pull_policy(cluster),
         "command": [
             "zkServer.sh", "--config", config.config_dir, "start-foreground", config.static_config,
         ],
@@ -164,8 +93,8 @@ def _server(cluster: ZooKeeperCluster) -> Manifest:
         "ports": _ports(cluster),
         "resources": cluster.spec.resources.model_dump(by_alias=True),
         **_probes(cluster),
-        "securityContext": _container_security(),
-        "volumeMounts": _mounts(cluster),
+        "securityContext": container_security(),
+        "volumeMounts": mounts(cluster),
     }  # fmt: skip
 
 
@@ -234,16 +163,6 @@ def _probes(cluster: ZooKeeperCluster) -> Manifest:
         "readinessProbe": {**serving, **probes.readiness.model_dump(by_alias=True)},
         "livenessProbe": {**alive, **probes.liveness.model_dump(by_alias=True)},
     }
-
-
-def _mounts(cluster: ZooKeeperCluster) -> list[Manifest]:
-    config = cluster.spec.config
-    logs = [] if cluster.spec.storage.log is None else [{"name": LOG_CLAIM, "mountPath": LOG_MOUNT}]
-    return [
-        {"name": DATA_CLAIM, "mountPath": config.data_dir},
-        *logs,
-        {"name": CONFIG_VOLUME, "mountPath": config.raw_config_dir, "readOnly": True},
-    ]
 
 
 def _volumes(cluster: ZooKeeperCluster) -> list[Manifest]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import SERVICE
 from functions.api.manifest import Manifest
+from functions.api.ports import AGENT_PORT
 from functions.manifests.names import (
+    AGENT_PORT_NAME,
     client_service_name,
     headless_service_name,
     identity,
@@ -58,7 +60,7 @@ def _server_ports(cluster: ZooKeeperCluster) -> list[Manifest]:
         ports.append(_port("admin", cluster.spec.admin_server.port))
     if has_native_metrics(cluster):
         ports.append(_port("metrics", cluster.spec.metrics.port))
-    return ports
+    return [*ports, _port(AGENT_PORT_NAME, AGENT_PORT)]
 
 
 def _port(name: str, number: int) -> Manifest:

@@ -11,6 +11,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET
 from functions.api.manifest import Manifest
 from functions.manifests.claims import claim_templates
+from functions.manifests.installation import Installation
 from functions.manifests.names import (
     headless_service_name,
     identity,
@@ -22,7 +23,7 @@ from functions.manifests.pod import pod_template
 
 
 def stateful_set(
-    cluster: ZooKeeperCluster, functions_image: str, super_user_hash: str, config_hash: str
+    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str, config_hash: str
 ) -> Manifest:
     """Return the StatefulSet without `replicas`, which belong to `scale`."""
     return {
@@ -38,7 +39,7 @@ def stateful_set(
                 "whenScaled": "Retain",
             },
             "selector": {"matchLabels": selector(cluster)},
-            "template": pod_template(cluster, functions_image, super_user_hash, config_hash),
+            "template": pod_template(cluster, installation, super_user_hash, config_hash),
             "volumeClaimTemplates": claim_templates(cluster),
         },
     }

@@ -17,8 +17,9 @@ from functions.api.status import Condition
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
 from functions.manifests.fingerprint import fingerprint
+from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects, owned_refs
-from functions.manifests.pod import is_seed_helper
+from functions.manifests.pod_programs import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.drift import has_just_our_ports, is_as_wanted
@@ -48,7 +49,7 @@ QUIET = ("Paused", "Deleting", "Creating")
 class Surroundings:
     """What a cluster's objects depend on beside its spec."""
 
-    functions_image: str
+    installation: Installation
     fresh_password: str
 
 
@@ -123,7 +124,7 @@ def _objects(
 ) -> Plan:
     secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
     content = fingerprint(seen[secret]["data"])
-    wanted = owned_objects(cluster, surroundings.functions_image, content)
+    wanted = owned_objects(cluster, surroundings.installation, content)
     return tuple(step for manifest in wanted for step in _bring(cluster, manifest, seen))
 
 

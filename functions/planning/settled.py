@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
+from functions.manifests.installation import Installation
 from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
@@ -30,7 +31,7 @@ def unsettled(
     cluster: ZooKeeperCluster,
     pods: Sequence[SeenPod],
     owned: Mapping[Ref, Manifest],
-    functions_image: str,
+    installation: Installation,
 ) -> str:
     """Return why the cluster should be looked at, or an empty string when it is settled."""
     if cluster.metadata.deletion_timestamp is not None:
@@ -41,7 +42,7 @@ def unsettled(
         return "status.servers does not say what the pods say"
     if cluster.spec.paused:
         return ""  # Whatever it is, nobody may touch it.
-    return _objects(cluster, pods, owned, functions_image) or _budget(cluster, owned, len(pods))
+    return _objects(cluster, pods, owned, installation) or _budget(cluster, owned, len(pods))
 
 
 def _budget(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], pods: int) -> str:
@@ -75,7 +76,7 @@ def _objects(
     cluster: ZooKeeperCluster,
     pods: Sequence[SeenPod],
     owned: Mapping[Ref, Manifest],
-    functions_image: str,
+    installation: Installation,
 ) -> str:
     found = owned.get(Ref(STATEFUL_SET, cluster.metadata.namespace, stateful_set_name(cluster)))
     if found is None and not awaits_waking(cluster):
@@ -84,7 +85,7 @@ def _objects(
         return reason
     # Secrets are not read here: the hash that the pods were made with stands for it.
     template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
-    wanted = owned_objects(cluster, functions_image, template.get(SUPER_USER_ANNOTATION, ""))
+    wanted = owned_objects(cluster, installation, template.get(SUPER_USER_ANNOTATION, ""))
     for manifest in wanted:
         if found is None and manifest["kind"] == STATEFUL_SET.name:
             continue

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from functions.manifests.installation import Installation
+
 DEFAULT_IMAGE = "zookeeper-functions:latest"
 
 
@@ -24,6 +26,11 @@ class Settings:
     zookeeper_timeout: float = 2.0
     conflict_pause: float = 0.05
     confirm_seconds: float = 5.0
+
+    @property
+    def installation(self) -> Installation:
+        """What the pods of every cluster get from here."""
+        return Installation(self.functions_image, self.broker_url)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -22,10 +22,13 @@ from functions.manifests.access import super_user_digest, super_user_secret
 from functions.manifests.claims import claims
 from functions.manifests.config_map import config_hash
 from functions.manifests.heap import heap_mib
+from functions.manifests.installation import Installation
 from functions.manifests.names import ordinal_of
 from functions.manifests.owned import is_part_of, owned_objects, owned_refs
 from functions.manifests.server_config import server_line, zoo_cfg
 from tests.expected import TESTS, as_yaml, check_text
+
+INSTALLATION = Installation("functions:1", "http://broker.example/events")
 
 SPECS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -100,20 +103,20 @@ def _cluster(**spec: Any) -> ZooKeeperCluster:
 
 
 def _objects(**spec: Any) -> dict[str, Manifest]:
-    made = owned_objects(_cluster(**spec), "functions:1", "hash-of-the-secret")
+    made = owned_objects(_cluster(**spec), INSTALLATION, "hash-of-the-secret")
     return {f"{item['kind']}/{item['metadata']['name']}": item for item in made}
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_objects_of_a_spec_are_what_was_read_and_approved(name: str) -> None:
     """Guards against C13, J2, J7, J8 and G19: fixed paths, ports, domains; no volumes; no types."""
-    made = owned_objects(_cluster(**SPECS[name]), "functions:1", "hash-of-the-secret")
+    made = owned_objects(_cluster(**SPECS[name]), INSTALLATION, "hash-of-the-secret")
     check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
 
 
 def test_every_owned_object_has_an_address_an_owner_and_its_labels() -> None:
     cluster = _cluster(labels={"team": "x"})
-    made = owned_objects(cluster, "functions:1", "hash")
+    made = owned_objects(cluster, INSTALLATION, "hash")
     secret = super_user_secret(cluster, "secret")
     assert {ref_of(item) for item in (*made, secret)} == set(owned_refs(cluster))
     for item in (*made, secret):
@@ -191,7 +194,27 @@ def test_a_pod_stops_by_the_signal_alone() -> None:
     """Guards against C8 and C23: hooks that burn the grace period or fail for good."""
     pod = _objects()["StatefulSet/zk"]["spec"]["template"]["spec"]
     assert all("lifecycle" not in container for container in pod["containers"])
-    assert [container["name"] for container in pod["containers"]] == ["zookeeper"]
+    assert [container["name"] for container in pod["containers"]] == ["zookeeper", "agent"]
+
+
+def test_the_agent_can_change_nothing_and_has_no_say_in_readiness() -> None:
+    pod = _objects(storage={"log": {"size": "1Gi"}})["StatefulSet/zk"]["spec"]["template"]
+    agent = pod["spec"]["containers"][1]
+    assert agent["name"] == "agent"
+    assert not [key for key in agent if key.endswith("Probe")]
+    assert {m["name"]: m["readOnly"] for m in agent["volumeMounts"]} == {
+        "data": True, "datalog": True, "config": True,
+    }  # fmt: skip
+    assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "zookeeper"
+
+
+@pytest.mark.parametrize(
+    ("broker", "told"), [("http://broker", ["http://broker"]), ("", [])], ids=["set", "unset"]
+)
+def test_the_agent_is_told_of_the_broker_if_there_is_one(broker: str, told: list[str]) -> None:
+    made = owned_objects(_cluster(), Installation("functions:1", broker), "hash")
+    agent = made[-1]["spec"]["template"]["spec"]["containers"][1]
+    assert [e["value"] for e in agent["env"] if e["name"] == "BROKER_URL"] == told
 
 
 @pytest.mark.parametrize(

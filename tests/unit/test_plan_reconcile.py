@@ -12,6 +12,7 @@ from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import super_user_secret
 from functions.manifests.budget import disruption_budget
 from functions.manifests.fingerprint import fingerprint
+from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects
 from functions.planning.deletion import Remains, plan_deletion
 from functions.planning.reconciliation import (
@@ -48,7 +49,7 @@ from tests.unit.planned import (
     told,
 )
 
-IMAGE = "functions:1"
+INSTALLATION = Installation("functions:1")
 STARTED = {"bootstrap": record("completed", volumes=3)}
 SET = Ref(STATEFUL_SET, "apps", "zk")
 
@@ -56,7 +57,7 @@ SET = Ref(STATEFUL_SET, "apps", "zk")
 def _seen(of: ZooKeeperCluster) -> dict[Ref, Manifest]:
     """Return every owned object as the API server stores it when all is well."""
     secret = super_user_secret(of, "secret")
-    made = (secret, *owned_objects(of, IMAGE, fingerprint(secret["data"])))
+    made = (secret, *owned_objects(of, INSTALLATION, fingerprint(secret["data"])))
     numbered = {ref_of(item): item for item in made}
     return {ref: _stored(item, f"uid-{ref.name}") for ref, item in numbered.items()}
 
@@ -68,7 +69,7 @@ def _stored(item: Manifest, uid: str) -> Manifest:
 
 
 def _plan(of: ZooKeeperCluster, seen: dict[Ref, Manifest]) -> Plan:
-    return plan_reconcile(of, seen, Surroundings(IMAGE, "secret"), NOW)
+    return plan_reconcile(of, seen, Surroundings(INSTALLATION, "secret"), NOW)
 
 
 def _edited(seen: dict[Ref, Manifest], ref: Ref, **spec: Any) -> dict[Ref, Manifest]:
@@ -290,7 +291,7 @@ PODS = [pod(f"zk-{n}") for n in range(3)]
 def _why(of: ZooKeeperCluster, pods: list[Any] = PODS, **more: Any) -> str:
     budget = disruption_budget(of, 3, 3)
     stored = {ref_of(budget): _stored(budget, "uid-of-budget")}
-    return unsettled(of, pods, more.get("owned", {**_seen(of), **stored}), IMAGE)
+    return unsettled(of, pods, more.get("owned", {**_seen(of), **stored}), INSTALLATION)
 
 
 def _with_condition(kind: str, **more: Any) -> dict[str, Any]:
