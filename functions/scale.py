@@ -8,6 +8,7 @@ Scaled.
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.planning.refusal import plan_refused_change
 from functions.planning.scale_slice import Seen
 from functions.planning.sizing import plan_scale
 from functions.runtime.apply import apply
@@ -22,7 +23,7 @@ from functions.runtime.reading import (
 from functions.runtime.world import World
 
 
-@cluster_function()
+@cluster_function(refusal=plan_refused_change)
 def scale(cluster: ZooKeeperCluster, world: World) -> None:
     if cluster.metadata.deletion_timestamp is not None:
         return

@@ -105,7 +105,7 @@ def _translated(where: str) -> Iterator[None]:
     except (exceptions.BadArgumentsError, exceptions.MarshallingError) as error:
         raise Refused(f"{where} refuses the new member list as malformed.") from error
     except exceptions.NewConfigNoQuorumError as error:
-        raise Unavailable(f"{where}: no quorum of the new members is connected yet.") from error
+        raise Refused(f"{where}: no quorum of the new members is connected.") from error
     except exceptions.ReconfigInProcessError as error:
         raise Unavailable(f"{where}: another change of the member list is under way.") from error
     except (exceptions.KazooException, KazooTimeoutError, OSError) as error:

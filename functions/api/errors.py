@@ -43,5 +43,10 @@ class Refused(FunctionError):
     """The API server refused the request for good (invalid object, forbidden)."""
 
 
+class ReconfigRefused(Refused):
+    """The servers refused a change of their member list: nothing changed, and asking again alone
+    changes nothing either."""
+
+
 class InvalidSpec(FunctionError):
     """The object's spec cannot be followed; the sentence goes into a condition, not to a retry."""

@@ -10,17 +10,20 @@ from datetime import datetime
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, Ref
 from functions.manifests.server_config import server_line
-from functions.planning import operation
+from functions.planning import operation, refusal
 from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, server_count
 from functions.planning.operation import Step
 from functions.planning.scale_slice import MANAGER, SCALED, run_servers
 from functions.planning.scaling import (
     AddMember,
+    Change,
     Hold,
     Move,
     RemoveMember,
+    RemoveVolumes,
     RunServers,
     SeenEnsemble,
     next_move,
@@ -28,7 +31,14 @@ from functions.planning.scaling import (
 )
 from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
-from functions.planning.steps import Announce, ApplyObject, LookAgain, Plan, Reconfigure
+from functions.planning.steps import (
+    Announce,
+    ApplyObject,
+    DeleteObject,
+    LookAgain,
+    Plan,
+    Reconfigure,
+)
 
 MOVER = "Scale"
 
@@ -67,6 +77,8 @@ def condition_of(cluster: ZooKeeperCluster, move: Move | None, seen: SeenEnsembl
     there = f"{members} now, {_described(cluster)} wanted"
     if isinstance(move, Hold):
         return Wanted(SCALED, "False", move.reason, f"{move.sentence} ({there}.)")
+    if refused := refusal.standing(cluster, operation_of(cluster, move)):
+        return refused
     return Wanted(SCALED, "False", "Scaling", f"{_sentence(move)} ({there}.)")
 
 
@@ -88,12 +100,16 @@ def make(
         return operation.clear(cluster, MOVER)
     if operation.is_held_by_other(cluster, MOVER):
         return ()
-    if recorded := operation.take(cluster, _operation(cluster, move), now):
+    step = operation_of(cluster, move)
+    if recorded := operation.take(cluster, step, now):
         return (_news(move), *recorded)
+    if released := refusal.release(cluster, step):
+        return released
     return (*_steps(cluster, move, servers, found), LookAgain())
 
 
-def _operation(cluster: ZooKeeperCluster, move: AddMember | RemoveMember | RunServers) -> Step:
+def operation_of(cluster: ZooKeeperCluster, move: Change) -> Step:
+    """Return the step as it goes on record."""
     target = _described(cluster)
     match move:
         case AddMember(id=number, from_config=version):
@@ -102,11 +118,13 @@ def _operation(cluster: ZooKeeperCluster, move: AddMember | RemoveMember | RunSe
             return Step(MOVER, "RemoveMember", target, server_id=number, config_version=version)
         case RunServers(replicas=replicas):
             return Step(MOVER, "RunServers", target, replicas=replicas)
+        case RemoveVolumes():
+            return Step(MOVER, "RemoveVolumes", _named(move))
         case _:
             assert_never(move)
 
 
-def _sentence(move: AddMember | RemoveMember | RunServers) -> str:
+def _sentence(move: Change) -> str:
     match move:
         case AddMember(id=number, role=role):
             return f"Server {number} becomes a member ({role})."
@@ -114,18 +132,24 @@ def _sentence(move: AddMember | RemoveMember | RunServers) -> str:
             return f"Server {number} is taken out of the ensemble."
         case RunServers(replicas=replicas):
             return f"The number of pods becomes {replicas}."
+        case RemoveVolumes():
+            return f"Volumes of servers that left are deleted: {_named(move)}."
         case _:
             assert_never(move)
 
 
-def _news(move: AddMember | RemoveMember | RunServers) -> Announce:
+def _named(move: RemoveVolumes) -> str:
+    return ", ".join(name for name, _ in move.claims)
+
+
+def _news(move: Change) -> Announce:
     version = getattr(move, "from_config", 0)
     return Announce("Normal", "Scaling", _sentence(move), f"{version:x}")
 
 
 def _steps(
     cluster: ZooKeeperCluster,
-    move: AddMember | RemoveMember | RunServers,
+    move: Change,
     servers: SeenServers,
     found: SeenStatefulSet,
 ) -> Plan:
@@ -142,8 +166,14 @@ def _steps(
             return (taken_out, *stopped)
         case RunServers(replicas=replicas):
             return (run_servers(cluster, found, replicas),)
+        case RemoveVolumes(claims=claims):
+            return tuple(_deletion(cluster, *claim) for claim in claims)
         case _:
             assert_never(move)
+
+
+def _deletion(cluster: ZooKeeperCluster, name: str, uid: str) -> DeleteObject:
+    return DeleteObject(Ref(PERSISTENT_VOLUME_CLAIM, cluster.metadata.namespace, name), uid)
 
 
 def _reconfigure(

@@ -33,9 +33,9 @@ class Step:
 
 
 def is_held_by_other(cluster: ZooKeeperCluster, mover: str) -> bool:
-    """Whether another mover's step is under way."""
-    operation = cluster.status.operation
-    return operation is not None and not _is_of(operation.type, mover)
+    """Whether another mover's step is under way; one that says what it waits for may be taken."""
+    held = cluster.status.operation
+    return held is not None and not _is_of(held.type, mover) and held.message is None
 
 
 def _is_of(held: str, mover: str) -> bool:
@@ -44,7 +44,7 @@ def _is_of(held: str, mover: str) -> bool:
 
 def take(cluster: ZooKeeperCluster, step: Step, now: datetime) -> Plan:
     """Return the write that records the step, or nothing when it is on record already."""
-    if _is_recorded(cluster, step):
+    if is_recorded(cluster, step):
         return ()
     wanted = {
         "type": step.type,
@@ -68,7 +68,19 @@ def clear(cluster: ZooKeeperCluster, mover: str) -> Plan:
     return (WriteStatus(status_manifest(cluster, {}), MANAGER), LookAgain())
 
 
-def _is_recorded(cluster: ZooKeeperCluster, step: Step) -> bool:
+def release(cluster: ZooKeeperCluster, step: Step, why: str) -> Plan:
+    """Return the write that lets other movers go first, or nothing when it says so already.
+
+    The step stays on record: its mover goes on with it if nobody took its place.
+    """
+    held = cluster.status.operation
+    if held is None or not is_recorded(cluster, step) or held.message is not None:
+        return ()
+    said = held.model_dump(by_alias=True, exclude_none=True, mode="json") | {"message": why}
+    return (WriteStatus(status_manifest(cluster, {"operation": said}), MANAGER), LookAgain())
+
+
+def is_recorded(cluster: ZooKeeperCluster, step: Step) -> bool:
     seen = cluster.status.operation
     return seen is not None and step == Step(
         seen.type,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import FunctionError
 from functions.api.kinds import CLUSTER, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.status import Condition
@@ -220,7 +221,7 @@ def _seed_helper_notice(cluster: ZooKeeperCluster) -> Plan:
     return (Announce("Normal", "HelperImageReplaced", told),)
 
 
-def plan_refused(cluster: ZooKeeperCluster, sentence: str, now: datetime) -> Plan:
+def plan_refused(cluster: ZooKeeperCluster, error: FunctionError, now: datetime) -> Plan:
     """Return the status that tells the user what of the spec cannot be followed.
 
     Everything else stays as it was said last: nothing can be told from a spec that makes no sense.
@@ -228,7 +229,7 @@ def plan_refused(cluster: ZooKeeperCluster, sentence: str, now: datetime) -> Pla
     seen = cluster.status.model_dump(by_alias=True, exclude_none=True, mode="json")
     fields = {key: seen.get(key) for key in FIELDS}
     kept = [_again(c) for c in cluster.status.conditions if c.type == SPEC_SAFE]
-    refused = Wanted(RECONCILED, "False", "InvalidSpec", sentence)
+    refused = Wanted(RECONCILED, "False", "InvalidSpec", str(error))
     return _write(cluster, fields, (refused, *kept), now)
 
 

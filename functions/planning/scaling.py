@@ -62,6 +62,13 @@ class RunServers:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveVolumes:
+    """Delete these volume claims, (name, uid) each: their servers have left for good."""
+
+    claims: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Nothing can be done before something else happens; `reason` is one word."""
 
@@ -69,7 +76,8 @@ class Hold:
     sentence: str
 
 
-Move = AddMember | RemoveMember | RunServers | Hold
+Change = AddMember | RemoveMember | RunServers | RemoveVolumes
+Move = Change | Hold
 
 
 def wanted_roles(voters: int, observers: int) -> dict[int, str]:

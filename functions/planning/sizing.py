@@ -8,6 +8,7 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
 from functions.planning import bootstrap, growth
+from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
 from functions.planning.scale_slice import SCALED, Seen, is_ours, report
@@ -49,6 +50,7 @@ def _after_creation(
     if not_yet := _not_carried_out(cluster):
         return report(cluster, record, Wanted(SCALED, "False", "NotSupportedYet", not_yet), now)
     move, ensemble = growth.move_of(cluster, seen.servers, found)
+    move = move or volumes_to_remove(cluster, seen, ensemble)
     condition = _with_advice(record, growth.condition_of(cluster, move, ensemble))
     if written := report(cluster, record, condition, now, seen.servers.config):
         return (*written, LookAgain())

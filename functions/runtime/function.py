@@ -72,7 +72,7 @@ def cluster_function(
 ) -> Callable[[ClusterHandler], Callable[[Request], Any]]:
     """Deploy a function of one cluster: it is called for every cluster the event's object is of.
 
-    `refusal` makes the plan that tells the user what of the spec cannot be followed.
+    `refusal` makes the plan that tells the user what was refused.
     """
 
     def decorate(work: ClusterHandler) -> Callable[[Request], Any]:
@@ -139,7 +139,7 @@ def _work_once(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: W
         log.warning("refused", extra={"why": str(error)})
         if refusal is not None:
             cluster = ZooKeeperCluster.parse({**manifest, "spec": {}})
-            apply(refusal(cluster, str(error), world.now()), cluster, world)
+            apply(refusal(cluster, error, world.now()), cluster, world)
 
 
 def answer(

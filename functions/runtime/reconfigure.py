@@ -10,7 +10,7 @@ import base64
 import time
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import Unavailable
+from functions.api.errors import ReconfigRefused, Refused, Unavailable
 from functions.api.kinds import SECRET, Ref
 from functions.manifests.names import super_user_secret_name
 from functions.planning.ensemble import EnsembleConfig
@@ -22,7 +22,11 @@ POLL_SECONDS = 0.05
 
 
 def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> None:
-    """Change the list; raises Conflict when it is another one by now, Unavailable when unknown."""
+    """Change the list, or raise why not.
+
+    Conflict when it is another one by now, Unavailable when it is not known, ReconfigRefused when
+    the servers will not have it.
+    """
     port = cluster.spec.config.client_port
     try:
         world.zookeeper.reconfigure(
@@ -33,6 +37,8 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
             from_config=step.from_config,
             password=_password(cluster, world),
         )
+    except Refused as error:
+        raise ReconfigRefused(str(error)) from error
     except Unavailable:
         if not _took_effect(step, port, world):
             raise

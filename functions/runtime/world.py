@@ -94,8 +94,9 @@ class ZooKeeper(Protocol):
 
         `joining` is a line of a member list (or several, with commas), `leaving` ids. Raises
         Conflict when the version is no longer `from_config`, Refused when the servers will not
-        have it (password, reconfig disabled, bad line), Unavailable when they cannot do it now or
-        the outcome is unknown (read the config again before anything else).
+        have it (password, reconfig disabled, bad line, no quorum of the new members), Unavailable
+        when they cannot do it now or the outcome is unknown (read the config again before anything
+        else).
         """
         ...
 

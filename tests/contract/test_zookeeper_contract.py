@@ -224,7 +224,7 @@ def test_a_new_server_follows_before_it_is_a_member_and_votes_after(servers: Sid
 
 def test_members_that_are_not_up_cannot_be_a_majority(servers: Sides) -> None:
     side = servers(3, members=1)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Refused, match="o quorum of the new members"):
         change(side, joining=",".join(side.lines[1:]))
     assert ids(config(side)) == [1]
 

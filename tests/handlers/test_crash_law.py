@@ -49,6 +49,26 @@ def _mend(simulation: Any) -> None:
         simulation.kube.delete(ref, uid=simulation.kube.get(ref)["metadata"]["uid"])
 
 
+def _stop(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    simulation.apply(replicas=3, stopped=True)
+
+
+def _wake(simulation: Any) -> None:
+    _stop(simulation)
+    simulation.settle()
+    simulation.apply(replicas=3)
+
+
+def _remove_volumes(simulation: Any) -> None:
+    simulation.apply(replicas=2)
+    simulation.settle()
+    simulation.apply(replicas=1)
+    simulation.settle()
+    simulation.apply(replicas=1, storage={"onScaleDown": "Delete"})
+
+
 STORIES = {
     "create-one": _create(1),
     "create-three": _create(3),
@@ -58,6 +78,9 @@ STORIES = {
     "delete-with-volumes": _delete(clearPersistence=True),
     "adopt": _adopt,
     "mend": _mend,
+    "stop": _stop,
+    "wake": _wake,
+    "remove-volumes": _remove_volumes,
 }
 
 

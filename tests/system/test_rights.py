@@ -25,7 +25,7 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
     "observe": {("patch", "zookeeperclusters/status"), ("create", "events")},
     "scale": {
         ("patch", "zookeeperclusters/status"),
-        ("create", "persistentvolumeclaims"),
+        *((verb, "persistentvolumeclaims") for verb in ("create", "delete")),
         ("patch", "statefulsets"),
         *((verb, "poddisruptionbudgets") for verb in ("create", "patch", "delete")),
         ("create", "events"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import InvalidSpec
 from functions.api.kinds import CONFIG_MAP, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import super_user_secret
@@ -195,20 +196,20 @@ def test_a_paused_cluster_gets_no_object() -> None:
 
 def test_the_observed_generation_follows_only_what_is_carried_out() -> None:
     of = changed(cluster({**STARTED, "observedGeneration": 1}), generation=2)
-    assert status(plan_refused(of, "spec.x is wrong.", NOW))["observedGeneration"] == 1
+    assert status(plan_refused(of, InvalidSpec("spec.x is wrong."), NOW))["observedGeneration"] == 1
     assert status(_plan(of, _seen(of)))["observedGeneration"] == 2
 
 
 def test_a_refused_spec_is_a_condition_and_one_event() -> None:
     """Guards against C14 and G17: bad input that panics, or passes."""
     of = cluster()
-    plan = plan_refused(of, "spec.x is wrong.", NOW)
+    plan = plan_refused(of, InvalidSpec("spec.x is wrong."), NOW)
     assert (condition(plan, "Reconciled"), message(plan, "Reconciled")) == (
         ("False", "InvalidSpec"),
         "spec.x is wrong.",
     )
     assert "InvalidSpec" in told(plan)
-    assert plan_refused(after(of, plan), "spec.x is wrong.", NOW) == ()
+    assert plan_refused(after(of, plan), InvalidSpec("spec.x is wrong."), NOW) == ()
 
 
 def test_status_names_where_the_cluster_is_reached() -> None:
@@ -317,7 +318,9 @@ def test_a_cluster_whose_status_says_what_is_so_is_settled() -> None:
         pytest.param(
             {**SETTLED, "servers": SETTLED["servers"][1:]}, "what the pods say", id="pods"
         ),
-        pytest.param({**SETTLED, "members": []}, "another number of servers", id="members"),
+        pytest.param(
+            {**SETTLED, "members": [{"id": 2}]}, "another number of servers", id="members"
+        ),
     ],
 )
 def test_what_is_not_settled_is_named(known: dict[str, Any], why: str) -> None:

@@ -93,7 +93,7 @@ class MemoryEnsemble:
         if not voters:
             raise Refused("The new member list has no voter.")
         if 2 * sum(map(self._is_up, voters)) <= len(voters):
-            raise Unavailable("No quorum of the new members is connected yet.")
+            raise Refused("No quorum of the new members is connected.")
         self.zxid += 1
         self.config = EnsembleConfig(
             self.zxid, tuple(sorted(members.values(), key=lambda member: member.id))

@@ -1,0 +1,58 @@
+"""A change of the member list that the servers refuse: said once, tried again, in nobody's way.
+
+What was refused is learnt only when the change is asked for, so the condition Scaled is also what
+the next plan remembers it by. The step stays on record as one that waits, and is asked for again
+whenever somebody looks: it heals by itself once its cause is gone. Meanwhile another mover may take
+its place, since that may be the cure (a roll brings the servers a new password).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import FunctionError, ReconfigRefused
+from functions.api.status import Condition
+from functions.planning import operation
+from functions.planning.operation import Step
+from functions.planning.scale_slice import SCALED, report
+from functions.planning.status import Wanted, seen_condition, since
+from functions.planning.steps import Announce, Plan
+
+REFUSED = "ReconfigRefused"
+
+
+def plan_refused_change(cluster: ZooKeeperCluster, error: FunctionError, now: datetime) -> Plan:
+    """Return the status and, the first time, the Warning that tell what the servers said."""
+    if not isinstance(error, ReconfigRefused):
+        return ()
+    told = f"The servers refuse to change their member list: {error} It is tried again."
+    refused = Wanted(SCALED, "False", REFUSED, told)
+    written = report(cluster, cluster.status.bootstrap, refused, now)
+    if not written or _seen(cluster) is not None:
+        return written
+    return (Announce("Warning", REFUSED, told, since(cluster, SCALED)), *written)
+
+
+def standing(cluster: ZooKeeperCluster, step: Step) -> Wanted | None:
+    """Return the condition as it is while the refused step is the one to be taken."""
+    seen, held = _seen(cluster), cluster.status.operation
+    if seen is None or step.config_version is None:
+        return None
+    is_other_of_ours = held is not None and held.type == step.type
+    if is_other_of_ours and not operation.is_recorded(cluster, step):
+        return None
+    return Wanted(SCALED, "False", REFUSED, seen.message)
+
+
+def release(cluster: ZooKeeperCluster, step: Step) -> Plan:
+    """Return the write that lets others move meanwhile, once it is known that it waits."""
+    seen = _seen(cluster)
+    return () if seen is None else operation.release(cluster, step, seen.message)
+
+
+def _seen(cluster: ZooKeeperCluster) -> Condition | None:
+    """Return the condition that tells a refusal of the present spec."""
+    seen = seen_condition(cluster, SCALED)
+    is_present = seen is not None and seen.observed_generation == cluster.metadata.generation
+    return seen if seen is not None and is_present and seen.reason == REFUSED else None
