@@ -16,6 +16,7 @@ from functions.runtime.function import cluster_function
 from functions.runtime.reading import (
     read_budget,
     read_claims,
+    read_disks,
     read_pods,
     read_servers,
     read_stateful_set,
@@ -32,10 +33,14 @@ def scale(cluster: ZooKeeperCluster, world: World) -> None:
 
 def _look(cluster: ZooKeeperCluster, world: World) -> Seen:
     pods = read_pods(cluster, world)
+    servers = read_servers(cluster, pods, world)
+    record = cluster.status.bootstrap
+    is_created = record is not None and record.state != "open"
     return Seen(
         stateful_set=read_stateful_set(cluster, world),
         claims=read_claims(cluster, world),
         pods=pods,
-        servers=read_servers(cluster, pods, world),
+        servers=servers,
         budget=read_budget(cluster, world),
+        disks=read_disks(cluster, pods, servers, world) if is_created else {},
     )

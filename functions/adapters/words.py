@@ -20,17 +20,25 @@ _FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S+)\r?$", re.M
 
 def ask(word: str, host: str, port: int, *, timeout: float) -> str:
     """Return the whole answer to `word`; raises Unavailable when there is none within `timeout`."""
+    answer = exchange(word, word.encode(), host, port, timeout=timeout)
+    return _text(answer, f"{host}:{port} answered `{word}` with")
+
+
+def exchange(what: str, request: bytes, host: str, port: int, *, timeout: float) -> bytes:
+    """Send `request` and return all that comes until the other side closes.
+
+    Raises Unavailable when that takes longer than `timeout`; `what` was asked, for its sentence.
+    """
     where = f"{host}:{port}"
     deadline = time.monotonic() + timeout
     try:
         with socket.create_connection((host, port), timeout=timeout) as connection:
-            connection.sendall(word.encode())
-            answer = _read(connection, deadline)
+            connection.sendall(request)
+            return _read(connection, deadline)
     except TimeoutError as error:
-        raise Unavailable(f"{where} did not answer `{word}` within {timeout:g} s.") from error
+        raise Unavailable(f"{where} did not answer `{what}` within {timeout:g} s.") from error
     except OSError as error:
-        raise Unavailable(f"{where} cannot be asked `{word}`: {error}") from error
-    return _text(answer, f"{where} answered `{word}` with")
+        raise Unavailable(f"{where} cannot be asked `{what}`: {error}") from error
 
 
 def parse_stats(text: str, where: str) -> ServerStats:

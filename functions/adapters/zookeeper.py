@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from functions.adapters.agent import AGENT_PORT, ask_disk
 from functions.adapters.words import ask, parse_conf, parse_stats
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.planning.member_list import parse_config
 
 LOOK_SECONDS = 2.0
@@ -24,10 +25,15 @@ class ZooKeeperServers:
     """Any ZooKeeper server by its address. Satisfies `functions.runtime.world.ZooKeeper`."""
 
     def __init__(
-        self, *, look_seconds: float = LOOK_SECONDS, change_seconds: float = CHANGE_SECONDS
+        self,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        change_seconds: float = CHANGE_SECONDS,
+        agent_port: int = AGENT_PORT,
     ) -> None:
         self._look = look_seconds
         self._change = change_seconds
+        self._agent_port = agent_port
 
     def stats(self, host: str, port: int) -> ServerStats:
         """Ask `srvr`: mode (empty while the server serves nobody), zxid, version."""
@@ -36,6 +42,10 @@ class ZooKeeperServers:
     def config(self, host: str, port: int) -> EnsembleConfig:
         """Ask `conf` for the committed member list, as this server knows it."""
         return parse_conf(ask("conf", host, port, timeout=self._look), f"{host}:{port}")
+
+    def disk(self, host: str) -> DiskReport:
+        """Ask the agent beside a server what its volume holds."""
+        return ask_disk(host, self._agent_port)
 
     def reconfigure(
         self,

@@ -96,6 +96,29 @@ class Operation(Status):
     """What it waits for."""
 
 
+class RecoveryVolume(Status):
+    """One empty volume that may vote, so that the ensemble can go on after a lost majority."""
+
+    name: str
+    """The claim's name, or the pod's for ephemeral storage."""
+    uid: str | None = None
+    """Its uid: another volume of that name is not this one. Ephemeral storage has one only once
+    its new pod is there."""
+    replaces: str | None = None
+    """The uid of the pod that runs there without a vote, and is replaced for that."""
+
+
+class RecoveryStatus(Status):
+    """A recovery under way, as a person accepted it."""
+
+    incident: str
+    """The lost majority it ends."""
+    continue_from: str
+    """The pod whose data the ensemble continues from."""
+    volumes: tuple[RecoveryVolume, ...] = ()
+    """The volumes that may vote although they are empty: as many as the quorum lacks."""
+
+
 class Endpoints(Status):
     """Where the cluster can be reached."""
 
@@ -161,3 +184,5 @@ class ClusterStatus(Status):
     """How the cluster is."""
     incident: str | None = None
     """The id of a lost majority, to be quoted in spec.recovery by whoever decides to go on."""
+    recovery: Annotated[RecoveryStatus, Field(json_schema_extra=ATOMIC)] | None = None
+    """The recovery under way, from the moment it was accepted until a quorum serves."""

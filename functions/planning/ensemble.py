@@ -43,3 +43,19 @@ class SeenServers:
     stats: Mapping[int, ServerStats]
     addresses: Mapping[int, str]
     config: EnsembleConfig | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskReport:
+    """What one server's volume holds now, whether the server serves or not.
+
+    `zxid` is the last complete transaction there (None: there are files, but none can be read),
+    `epoch` the last one the server followed a leader in, `members` and `voters` the ids of its own
+    member list.
+    """
+
+    is_empty: bool
+    zxid: int | None
+    epoch: int
+    members: frozenset[int]
+    voters: frozenset[int]

@@ -16,7 +16,7 @@ from functions.planning.steps import LookAgain, Plan, WriteStatus
 
 MANAGER = "zookeeper-operation"
 # What `scale` does: it goes on from any step of its own, and ends it.
-OF_SCALE = frozenset({"Scale", "Stop"})
+OF_SCALE = frozenset({"Scale", "Stop", "Recover"})
 
 
 @dataclass(frozen=True, slots=True)

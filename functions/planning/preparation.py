@@ -5,7 +5,8 @@ The decision is pure: what is on the disk, what the cluster's record says, which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -32,12 +33,15 @@ class Disk:
 class Record:
     """What the cluster's status says: its state, the members' roles by id, its volumes.
 
-    `volumes` maps a claim's name (a pod's name for ephemeral storage) to its uid.
+    `volumes` maps a claim's name (a pod's name for ephemeral storage) to its uid. So does
+    `recovery`, of the volumes that a person let vote after a lost majority; None: the uid of the
+    new pod is yet to be recorded.
     """
 
     state: RecordState
     roles: dict[int, str]
     volumes: dict[str, str]
+    recovery: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class StartAsIs:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """First creation: the same list on every server, and the marker that lets this disk vote."""
+    """The recorded list and the marker that lets this disk vote: first creation, or recovery."""
 
     roles: dict[int, str]
 
@@ -79,8 +83,9 @@ def plan_preparation(
 ) -> Preparation:
     """Return what to do before the server starts; `volume` is the own claim's (name, uid).
 
-    Invariant: a marker is placed only on an empty disk whose own volume is on an open record
-    (zookeeper.md 4.4; two wiped servers with markers erased an acknowledged write, tried).
+    Invariant: a marker is placed only on an empty disk whose own volume is on an open record, or on
+    that of a recovery (zookeeper.md 4.4; two wiped servers with markers erased an acknowledged
+    write, tried).
     """
     if not needs_record(server_id, disk):
         # The record is looked at if it can be had: a volume that was kept while its server was
@@ -96,4 +101,20 @@ def plan_preparation(
         if record.volumes.get(name) != uid:
             return Wait(f"volume {name} ({uid}) is not on the record of the first creation yet")
         return Found(record.roles)
+    if disk.is_empty and volume[0] in record.recovery:
+        return _recover(server_id, record, volume)
+    return _join(server_id, record)
+
+
+def _recover(server_id: int, record: Record, volume: tuple[str, str]) -> Preparation:
+    """Let a recorded volume of a voter vote; another one in its place is filled by the leader."""
+    name, uid = volume
+    recorded = record.recovery[name]
+    if recorded is None:
+        return Wait(f"the new pod {name} ({uid}) is not on the record of the recovery yet")
+    is_let_vote = recorded == uid != "" and record.roles.get(server_id) == "participant"
+    return Found(record.roles) if is_let_vote else _join(server_id, record)
+
+
+def _join(server_id: int, record: Record) -> Join:
     return Join({server_id: "observer", **record.roles})

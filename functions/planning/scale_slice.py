@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET
 from functions.api.manifest import Manifest
+from functions.api.rules import Status
 from functions.api.status import Bootstrap
 from functions.manifests.names import pod_name, stateful_set_name
-from functions.planning.ensemble import EnsembleConfig, SeenServers
+from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers
 from functions.planning.protection import SeenBudget
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
-from functions.planning.status import Slice, Wanted, has_turned, seen_condition, write_status
-from functions.planning.steps import Announce, ApplyObject, Plan
+from functions.planning.status import Slice, Wanted, write_status
+from functions.planning.steps import ApplyObject, Plan
 
 MANAGER = "scale"
 SCALED = "Scaled"
@@ -22,13 +24,14 @@ SCALED = "Scaled"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What `scale` looks at."""
+    """What `scale` looks at. `disks`, by id, is asked for only while no server leads."""
 
     stateful_set: SeenStatefulSet | None
     claims: tuple[SeenClaim, ...]
     pods: tuple[SeenPod, ...]
     servers: SeenServers
     budget: SeenBudget | None
+    disks: Mapping[int, DiskReport] = field(default_factory=dict)
 
 
 def report(
@@ -37,8 +40,12 @@ def report(
     scaled: Wanted,
     now: datetime,
     config: EnsembleConfig | None = None,
+    loss: Manifest | None = None,
 ) -> Plan:
-    """Return the slice of `scale`: the record, the member list and the condition."""
+    """Return the slice of `scale`: the record, the member list and the condition.
+
+    `loss` is what changes of the incident and the recovery in status; the rest of it is kept.
+    """
     known = [
         member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
     ]
@@ -47,20 +54,22 @@ def report(
     part = Slice(
         manager=MANAGER,
         fields={
-            "bootstrap": _dumped(record) if record is not None else None,
+            "bootstrap": _dumped(record),
             "members": known or _first_members(record),
+            "incident": cluster.status.incident,
+            "recovery": _dumped(cluster.status.recovery),
+            **(loss or {}),
         },
         conditions=(scaled,),
         owned_types=frozenset({SCALED}),
     )
-    written = write_status(cluster, part, now)
-    if written and scaled.reason == "NotSupportedYet" and _is_new_reason(cluster, scaled):
-        return (Announce("Warning", scaled.reason, scaled.message), *written)
-    return written
+    return write_status(cluster, part, now)
 
 
-def _dumped(record: Bootstrap) -> Manifest:
-    return record.model_dump(by_alias=True, exclude_none=True, mode="json")
+def _dumped(part: Status | None) -> Manifest | None:
+    if part is None:
+        return None
+    return part.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _first_members(record: Bootstrap | None) -> list[Manifest]:
@@ -68,11 +77,6 @@ def _first_members(record: Bootstrap | None) -> list[Manifest]:
     if record is None or record.state == "open":
         return []
     return [{"id": m.id, "name": m.name, "role": "participant"} for m in record.members]
-
-
-def _is_new_reason(cluster: ZooKeeperCluster, scaled: Wanted) -> bool:
-    seen = seen_condition(cluster, SCALED)
-    return has_turned(cluster, scaled) or (seen is not None and seen.message != scaled.message)
 
 
 def member_entries(cluster: ZooKeeperCluster, config: EnsembleConfig) -> list[Manifest]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
-from functions.planning import bootstrap, growth
+from functions.planning import bootstrap, growth, recovery
 from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
@@ -47,42 +46,22 @@ def _after_creation(
     if found is None or not is_ours(cluster, found):
         told = "The StatefulSet is not there yet."
         return report(cluster, record, Wanted(SCALED, "False", "NoStatefulSet", told), now)
-    if not_yet := _not_carried_out(cluster):
-        return report(cluster, record, Wanted(SCALED, "False", "NotSupportedYet", not_yet), now)
     move, ensemble = growth.move_of(cluster, seen.servers, found)
     move = move or volumes_to_remove(cluster, seen, ensemble)
-    condition = _with_advice(record, growth.condition_of(cluster, move, ensemble))
-    if written := report(cluster, record, condition, now, seen.servers.config):
-        return (*written, LookAgain())
+    condition = growth.condition_of(cluster, move, ensemble)
+    verdict = recovery.judge(cluster, record, seen, condition)
+    config = seen.servers.config
+    if written := report(cluster, record, verdict.condition, now, config, verdict.fields):
+        return (*verdict.news, *written, LookAgain())
     if changed := protect(cluster, seen.budget, _pods_that_may_run(move, seen, found)):
         return (*changed, LookAgain())
     if not is_protected(cluster, seen.budget):
         return ()  # Its controller has to see it first, which makes an event.
-    return growth.make(cluster, move, seen.servers, found, now)
-
-
-def _with_advice(record: Bootstrap, condition: Wanted) -> Wanted:
-    """Say what to do about an adopted cluster that does not start: its volumes may be empty."""
-    if record.state != "adopted" or condition.reason != "NoQuorum":
-        return condition
-    told = (
-        "Its volumes were there before this object: if they hold no data, no server may start from "
-        "them. Then delete the cluster and its volume claims, and create it anew."
-    )
-    return replace(condition, message=f"{condition.message} {told}")
+    step = recovery.go_on(cluster, seen, verdict, now)
+    return step if step is not None else growth.make(cluster, move, seen.servers, found, now)
 
 
 def _pods_that_may_run(move: Move | None, seen: Seen, found: SeenStatefulSet) -> int:
     """Return how many pods may be Ready now or after the next move."""
     next_number = move.replicas if isinstance(move, RunServers) else 0
     return max(found.replicas, len(seen.pods), next_number)
-
-
-def _not_carried_out(cluster: ZooKeeperCluster) -> str:
-    """Return the sentence about a wish that this version knows but does not carry out."""
-    spec = cluster.spec
-    asked = {
-        "spec.recovery": spec.recovery is not None,
-    }
-    fields = ", ".join(field for field, is_asked in asked.items() if is_asked)
-    return f"This version does not carry out {fields} yet: nothing is changed." if fields else ""

@@ -6,8 +6,10 @@ data, up to which transaction, and which member list they would start from.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from functions.planning.member_list import PARTICIPANT, parse_member
 from functions.pods.disk import Folders, read_disk
 from functions.pods.txn_log import last_zxid
 
@@ -15,14 +17,30 @@ _FILES = "version-2"
 
 
 def disk_report(folders: Folders) -> dict[str, Any]:
-    """Return `isEmpty`, `zxid` (hexadecimal, or None) and the ids of the server's own list.
+    """Return `isEmpty`, `zxid` (hexadecimal, or None), `epoch`, and ids of the server's own list.
 
-    Raises OSError when the volume cannot be read.
+    `epoch` is the last one it followed a leader in: servers compare it first when they elect.
+    `members` are all ids of the list, `voters` those that vote. Raises OSError when the volume
+    cannot be read.
     """
     seen = read_disk(folders)
     zxid = last_zxid(folders.data / _FILES, folders.log / _FILES)
     return {
         "isEmpty": seen.is_empty,
         "zxid": None if zxid is None else f"{zxid:#x}",
+        "epoch": _epoch(folders.data / _FILES / "currentEpoch"),
         "members": sorted(seen.members),
+        "voters": sorted(n for n, address in seen.members.items() if _votes(n, address)),
     }
+
+
+def _epoch(file: Path) -> int:
+    """Return what the file says; a server that never followed a leader has none, or -1."""
+    try:
+        return max(0, int(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _votes(number: int, address: str) -> bool:
+    return parse_member(f"server.{number}={address}").role == PARTICIPANT

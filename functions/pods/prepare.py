@@ -173,7 +173,7 @@ def carry_out(preparation: StartAsIs | Found | Join, server: Server, folders: Fo
         case Found(roles=roles):
             _write_list(roles, server, folders)
             disk.place_marker(folders)
-            log.info("server %s takes part in the first creation of %s", server.id, sorted(roles))
+            log.info("server %s may vote with its empty disk, among %s", server.id, sorted(roles))
         case Join(roles=roles):
             disk.remove_marker(folders)
             _write_list(roles, server, folders)

@@ -62,4 +62,8 @@ def parse_record(cluster: dict[str, Any] | None) -> Record | None:
         state=RecordState(bootstrap["state"]),
         roles=listed or first,
         volumes={volume["name"]: volume["uid"] for volume in bootstrap.get("volumes", [])},
+        recovery={
+            volume["name"]: volume.get("uid")
+            for volume in status.get("recovery", {}).get("volumes", [])
+        },
     )

@@ -18,7 +18,7 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.owned import is_part_of, owned_refs
-from functions.planning.ensemble import EnsembleConfig, SeenServers, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers, ServerStats
 from functions.planning.observation import Answer
 from functions.planning.protection import SeenBudget, seen_budget
 from functions.planning.seen import (
@@ -107,6 +107,27 @@ def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: Wo
     stats = {ids[name]: it for name, it in answers.items() if isinstance(it, ServerStats)}
     addresses = {ids[pod.name]: pod.address for pod in pods}
     return SeenServers(stats, addresses, _committed_list(cluster, stats, addresses, world))
+
+
+def read_disks(
+    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], servers: SeenServers, world: World
+) -> dict[int, DiskReport]:
+    """Return what the servers' volumes hold, by id; asked only while nobody leads."""
+    is_led = any(stats.mode == "leader" for stats in servers.stats.values())
+    reachable = [pod for pod in pods if pod.address]
+    if is_led or not reachable:
+        return {}
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
+        reports = list(threads.map(lambda pod: _disk(pod, world), reachable))
+    numbers = [names.server_id(cluster, pod.name) for pod in reachable]
+    return {n: report for n, report in zip(numbers, reports, strict=True) if report is not None}
+
+
+def _disk(pod: SeenPod, world: World) -> DiskReport | None:
+    try:
+        return world.zookeeper.disk(pod.address)
+    except Unavailable:
+        return None
 
 
 def _committed_list(

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest
-from functions.planning.ensemble import EnsembleConfig, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.runtime.settings import Settings
 
 
@@ -78,6 +78,10 @@ class ZooKeeper(Protocol):
 
     def config(self, host: str, port: int) -> EnsembleConfig:
         """Read the committed member list of a server that serves (`conf`), without a session."""
+        ...
+
+    def disk(self, host: str) -> DiskReport:
+        """Ask the agent beside a server what its volume holds, whether the server serves or not."""
         ...
 
     def reconfigure(

@@ -28,7 +28,7 @@ SLICES = {
         "f:servers", "f:replicas", "f:readyReplicas", "f:leader", "f:version",
         "Available", "QuorumHealthy",
     },
-    "scale": {"f:bootstrap", "f:members", "Scaled"},
+    "scale": {"f:bootstrap", "f:members", "f:incident", "f:recovery", "Scaled"},
     "roll": {"Updated"},
     "zookeeper-operation": {"f:operation"},
 }  # fmt: skip

@@ -164,16 +164,6 @@ def test_an_object_of_somebody_else_is_not_taken_over(simulation: Any) -> None:
     assert "NameTaken" in simulation.events()
 
 
-def test_a_wish_that_is_not_carried_out_yet_does_no_harm_and_says_so(simulation: Any) -> None:
-    simulation.apply(replicas=3)
-    simulation.settle()
-    simulation.apply(replicas=3, recovery={"incident": "a", "continueFrom": "zk-1"})
-    simulation.settle()
-    assert simulation.condition("Scaled") == ("False", "NotSupportedYet")
-    assert simulation.kube.get(Ref(STATEFUL_SET, "apps", "zk"))["spec"]["replicas"] == 3
-    assert simulation.condition("Available") == ("True", "QuorumServes")
-
-
 def test_paused_leaves_the_owned_objects_alone(simulation: Any) -> None:
     simulation.apply(replicas=1)
     simulation.settle()

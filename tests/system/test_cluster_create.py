@@ -148,7 +148,7 @@ def test_the_servers_log_to_kubectl_logs(seed: Cluster) -> None:
     said = seed.kubectl("logs", f"{seed.name}-0", "-c", "zookeeper").stdout
     assert "zookeeper.version=3.7.0" in said
     prepared = seed.kubectl("logs", f"{seed.name}-0", "-c", "prepare").stdout
-    assert "takes part in the first creation of [1, 2, 3]" in prepared
+    assert "may vote with its empty disk, among [1, 2, 3]" in prepared
 
 
 @pytest.mark.parametrize("version", VERSIONS)

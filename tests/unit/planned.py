@@ -86,6 +86,13 @@ def message(plan: Plan, kind: str) -> str:
     return next(str(c["message"]) for c in status(plan)["conditions"] if c["type"] == kind)
 
 
+# What server-side apply takes away when its owner leaves it out.
+_OWNED = {
+    "scale": frozenset({"bootstrap", "members", "incident", "recovery"}),
+    "zookeeper-operation": frozenset({"operation"}),
+}
+
+
 def after(before: ZooKeeperCluster, plan: Plan) -> ZooKeeperCluster:
     """Return the cluster with the status that a plan writes, merged as the API server does."""
     seen = before.status.model_dump(by_alias=True, exclude_none=True, mode="json")
@@ -95,6 +102,8 @@ def after(before: ZooKeeperCluster, plan: Plan) -> ZooKeeperCluster:
             conditions = wanted.get("conditions", [])
             types = {c["type"] for c in conditions}
             kept = [c for c in seen["conditions"] if c["type"] not in types]
+            left_out = _OWNED.get(step.manager, frozenset())
+            seen = {key: value for key, value in seen.items() if key not in left_out}
             seen = {**seen, **wanted, "conditions": [*kept, *conditions]}
     parsed = ZooKeeperCluster.parse({"metadata": {"name": "x"}, "spec": {}, "status": seen})
     return before.model_copy(update={"status": parsed.status})

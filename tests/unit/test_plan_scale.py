@@ -22,7 +22,6 @@ from tests.unit.planned import (
     cluster,
     condition,
     kinds,
-    message,
     pod,
     record,
     stateful_set,
@@ -221,10 +220,3 @@ def test_no_plan_opens_a_record_again_or_forgets_a_volume(known: Any, seen: Seen
         }  # fmt: skip
         assert set(before.volumes) <= set(now.volumes)
         assert before.members == now.members
-
-
-def test_an_adopted_cluster_without_a_quorum_says_that_its_volumes_may_be_empty() -> None:
-    known = cluster({"bootstrap": record("adopted")})
-    plan = plan_scale(known, _seen(stateful_set(), claims()), NOW)
-    assert condition(plan, "Scaled") == ("False", "NoQuorum")
-    assert "delete the cluster and its volume claims" in message(plan, "Scaled")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from functions.pods.endpoints import Endpoint, Endpoints
 from tests.unit.test_pods_txn_log import WHOLE_SNAPSHOT, log_of
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = "".join(f"server.{number}=zk-{number}:2888:3888:participant\n" for number in (3, 1, 2))
+MEMBERS = "".join(
+    f"server.{number}=zk-{number}:2888:3888:{role};0.0.0.0:2181\n"
+    for number, role in ((3, "observer"), (1, "participant"), (2, "participant"))
+)
 
 
 @pytest.fixture
@@ -50,23 +53,38 @@ def _list_members(folders: Folders) -> None:
 
 def test_a_volume_with_data_is_reported_with_how_far_it_goes(folders: Folders) -> None:
     _fill(folders)
-    report = disk_report(folders)
-    assert report == {"isEmpty": False, "zxid": "0x1000000ff", "members": [1, 2, 3]}
+    (folders.data / "version-2/currentEpoch").write_text("3\n")
+    assert disk_report(folders) == {
+        "isEmpty": False,
+        "zxid": "0x1000000ff",
+        "epoch": 3,
+        "members": [1, 2, 3],
+        "voters": [1, 2],
+    }
 
 
 def test_a_volume_that_was_lost_and_prepared_anew_is_empty(folders: Folders) -> None:
     _list_members(folders)
-    assert disk_report(folders) == {"isEmpty": True, "zxid": None, "members": [1, 2, 3]}
+    report = disk_report(folders)
+    assert (report["isEmpty"], report["zxid"], report["members"]) == (True, None, [1, 2, 3])
 
 
 def test_a_volume_that_nothing_has_touched_is_empty(folders: Folders) -> None:
-    assert disk_report(folders) == {"isEmpty": True, "zxid": None, "members": []}
+    report = disk_report(folders)
+    assert report == {"isEmpty": True, "zxid": None, "epoch": 0, "members": [], "voters": []}
+
+
+def test_a_server_that_never_followed_a_leader_has_no_epoch(folders: Folders) -> None:
+    (folders.data / "version-2").mkdir(parents=True)
+    (folders.data / "version-2/currentEpoch").write_text("-1")
+    assert disk_report(folders)["epoch"] == 0
 
 
 def test_data_of_which_nothing_can_be_read_is_not_called_empty(folders: Folders) -> None:
     (folders.data / "version-2").mkdir(parents=True)
     (folders.data / "version-2/log.1").write_bytes(b"ZK")
-    assert disk_report(folders) == {"isEmpty": False, "zxid": None, "members": []}
+    report = disk_report(folders)
+    assert (report["isEmpty"], report["zxid"]) == (False, None)
 
 
 @contextmanager
@@ -179,21 +197,37 @@ def test_the_agent_imports_nothing_but_the_standard_library_and_our_own() -> Non
     assert set(loaded.stdout.split()) == {"__main__", "functions"}
 
 
-def test_a_told_agent_stays_until_no_client_is_sent_to_its_address_any_more(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
-    variables = {**dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg"}
-    agent = subprocess.Popen(
-        [sys.executable, "-m", "functions.pods.agent"],
-        cwd=ROOT,
-        env={**variables, "AGENT_PORT": str(port), "CLIENT_PORT": "2181"},
-    )
-    try:
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
+    """Start the agent of a server on a port; returns once it answers."""
+    started = []
+
+    def start(client_port: int) -> subprocess.Popen[bytes]:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
+        variables = {**dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg"}
+        ports = {"AGENT_PORT": str(port), "CLIENT_PORT": str(client_port)}
+        command = [sys.executable, "-m", "functions.pods.agent"]
+        process = subprocess.Popen(command, cwd=ROOT, env={**variables, **ports})
+        started.append(process)
         assert _is_served_soon(port, "/disk")
-        told = time.monotonic()
-        agent.terminate()
-        assert agent.wait(30) == 0
-    finally:
-        agent.kill()
-    assert FAREWELL_SECONDS <= time.monotonic() - told < FAREWELL_SECONDS + 5
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_an_agent_stays_until_no_client_is_sent_to_its_stopped_server(
+    agent: Callable[[int], subprocess.Popen[bytes]],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = agent(server.getsockname()[1])
+        told.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            told.wait(FAREWELL_SECONDS + 1)
+    ended = time.monotonic()
+    assert told.wait(30) == 0
+    assert FAREWELL_SECONDS <= time.monotonic() - ended < FAREWELL_SECONDS + 5

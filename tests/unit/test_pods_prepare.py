@@ -121,6 +121,55 @@ def test_an_empty_disk_of_an_existing_ensemble_joins_without_a_vote(
     assert "server.2=" in (_data(environment) / "zoo.cfg.dynamic").read_text()
 
 
+def _recovery(uid: str | None, name: str = "data-zk-1", role: str = "participant") -> Any:
+    members = [{"id": n, "name": f"zk-{n - 1}", "role": role} for n in (1, 2, 3)]
+    volume = {"name": name, "replaces": "old"} | ({"uid": uid} if uid is not None else {})
+    recovery = {"incident": "a", "continueFrom": "zk-0", "volumes": [volume]}
+    return _cluster("completed", members=members, recovery=recovery)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "claim", "may_vote"),
+    [
+        pytest.param(_recovery(UID), UID, True, id="the-volume-is-let-vote"),
+        pytest.param(_recovery(UID), "another", False, id="another-one-is-in-its-place"),
+        pytest.param(_recovery(UID, "data-zk-0"), UID, False, id="another-server-is-let-vote"),
+        pytest.param(_recovery(UID, role="observer"), UID, False, id="it-is-no-voter"),
+        pytest.param(_recovery(""), "", False, id="nobody-knows-which-volume-it-is"),
+    ],
+)
+def test_after_a_lost_majority_only_a_recorded_volume_may_vote(
+    environment: dict[str, str], cluster: dict[str, Any], claim: str, may_vote: bool
+) -> None:
+    version = _data(environment) / "version-2"
+    version.mkdir(parents=True)
+    (version / "currentEpoch").write_text("-1")  # Left by its start without a vote.
+    assert prepare(environment, _outside(cluster, claim)) == 0
+    assert (_data(environment) / "initialize").exists() == may_vote
+    assert (version / "currentEpoch").exists() != may_vote
+    assert "server.2=" in (_data(environment) / "zoo.cfg.dynamic").read_text()
+
+
+def test_a_volume_with_data_is_as_it_is_in_a_recovery(environment: dict[str, str]) -> None:
+    """It was let in, and has caught up since: a second marker could empty it."""
+    version = _data(environment) / "version-2"
+    version.mkdir(parents=True)
+    (version / "snapshot.0").write_text("")
+    assert prepare(environment, _outside(_recovery(UID))) == 0
+    assert not (_data(environment) / "initialize").exists()
+
+
+def test_a_new_pod_of_ephemeral_storage_waits_until_it_is_on_the_record(
+    environment: dict[str, str],
+) -> None:
+    environment |= {"CLAIM": ""}
+    answers = [_recovery("uid-of-zk-1", "zk-1"), _recovery(None, "zk-1"), _recovery(None, "zk-1")]
+    outside = Outside(lambda _: answers.pop(), lambda _: {"10.0.0.7"}, 5.0)
+    assert prepare(environment, outside) == 0
+    assert answers == []
+    assert (_data(environment) / "initialize").exists()
+
+
 def test_a_server_outside_the_member_list_joins_as_observer(environment: dict[str, str]) -> None:
     members = [{"id": 1, "name": "zk-0", "role": "participant"}]
     assert prepare(environment, _outside(_cluster("completed", members=members))) == 0

@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 
 from functions.adapters.memory.faults import Faults
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.planning.ensemble import EnsembleConfig, Member, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Member, ServerStats
 from functions.planning.member_list import OBSERVER, PARTICIPANT, parse_member
+
+FIRST_ZXID = 0x100000000
 
 
 @dataclass(slots=True)
 class MemoryServer:
-    """One server: `has_data` is false for one with an empty disk, which never votes."""
+    """One server: `has_data` is false for one with an empty disk, which never votes.
+
+    `zxid` is the last transaction on its disk; 0 for one that may vote although it holds none.
+    """
 
     id: int
     host: str
@@ -26,22 +31,38 @@ class MemoryServer:
     is_up: bool = True
     has_data: bool = True
     connections: int = 1
+    zxid: int = 0
 
 
 @dataclass(slots=True)
 class MemoryEnsemble:
-    """Servers that share one member list. `zxid` is that of the last committed transaction."""
+    """Servers that share one member list. `zxid` is that of the last committed transaction.
+
+    A leader with less than that makes its own the last one: what it does not know is lost.
+    """
 
     config: EnsembleConfig
     password: str = "secret"
-    zxid: int = 0x100000000
+    zxid: int = FIRST_ZXID
     servers: dict[int, MemoryServer] = field(default_factory=dict)
     leader: int = 0
     elections: int = 0
 
-    def add(self, id: int, host: str, port: int = 2181, *, has_data: bool = True) -> MemoryServer:
-        """Start a server; it joins as a learner while the member list does not name it."""
-        server = MemoryServer(id, host, port, has_data=has_data)
+    def add(
+        self,
+        id: int,
+        host: str,
+        port: int = 2181,
+        *,
+        has_data: bool = True,
+        zxid: int | None = None,
+    ) -> MemoryServer:
+        """Start a server; it joins as a learner while the member list does not name it.
+
+        One with data has all of it, unless `zxid` says up to where.
+        """
+        held = self.zxid if zxid is None and has_data else zxid or 0
+        server = MemoryServer(id, host, port, has_data=has_data, zxid=held)
         self.servers[id] = server
         return server
 
@@ -66,8 +87,9 @@ class MemoryEnsemble:
         if 2 * len(able) <= len(self.voters):
             self.leader = 0
         elif self.leader not in able:
-            self.leader = max(able)
+            self.leader = max(able, key=lambda id: (self.servers[id].zxid, id))
             self.elections += 1
+            self.zxid = max(self.servers[self.leader].zxid, FIRST_ZXID)
         if self.leader:
             self._sync()
         return self.leader
@@ -98,7 +120,15 @@ class MemoryEnsemble:
         self.config = EnsembleConfig(
             self.zxid, tuple(sorted(members.values(), key=lambda member: member.id))
         )
+        self._sync()
         return self.config
+
+    def write(self) -> int:
+        """Let a client write something; return the zxid under which it was acknowledged."""
+        assert self.elect(), "nobody serves"
+        self.zxid += 1
+        self._sync()
+        return self.zxid
 
     def _is_up(self, id: int) -> bool:
         return id in self.servers and self.servers[id].is_up
@@ -106,7 +136,8 @@ class MemoryEnsemble:
     def _sync(self) -> None:
         """Every server that is up has followed the leader and holds its data."""
         for server in self.servers.values():
-            server.has_data = server.has_data or server.is_up
+            if server.is_up:
+                server.has_data, server.zxid = True, self.zxid
 
 
 class MemoryZooKeeper:
@@ -140,6 +171,15 @@ class MemoryZooKeeper:
         with self.faults.around():
             return self._serving(host, port).config
 
+    def disk(self, host: str) -> DiskReport:
+        """Say what the agent would; it answers whether the server is up or not."""
+        with self.faults.around():
+            for ensemble in self.ensembles:
+                for server in ensemble.servers.values():
+                    if server.host == host:
+                        return _report(server, ensemble.config.members)
+        raise Unavailable(f"{host} cannot be asked: connection refused")
+
     def reconfigure(
         self,
         host: str,
@@ -172,6 +212,16 @@ class MemoryZooKeeper:
                 if (server.host, server.port) == (host, port) and server.is_up:
                     return ensemble, server
         raise Unavailable(f"{host}:{port} cannot be asked: connection refused")
+
+
+def _report(server: MemoryServer, members: Iterable[Member]) -> DiskReport:
+    return DiskReport(
+        is_empty=not server.has_data,
+        zxid=server.zxid if server.has_data else None,
+        epoch=server.zxid >> 32,
+        members=frozenset(member.id for member in members),
+        voters=frozenset(_voters(members)),
+    )
 
 
 def _voters(members: Iterable[Member]) -> list[int]:

@@ -1,0 +1,64 @@
+"""Asking the agent beside a server what its volume holds: one HTTP GET, bounded in time and size.
+
+What answers at a pod's address need not be our agent, so every field of the answer is checked. The
+request is HTTP/1.0: the answer ends where the connection does, and is never in pieces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from functions.adapters.words import MAX_BYTES, exchange
+from functions.api.errors import Unavailable
+from functions.planning.ensemble import DiskReport
+
+AGENT_PORT = 1988
+ASKED = "GET /disk"
+# Looking for the last transaction in a large log takes a while.
+DISK_SECONDS = 10.0
+
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
+
+
+def ask_disk(host: str, port: int, *, timeout: float = DISK_SECONDS) -> DiskReport:
+    """Return what the agent at `host` says; raises Unavailable when it says nothing of use."""
+    request = f"{ASKED} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode()
+    answer = exchange(ASKED, request, host, port, timeout=timeout)
+    return parse_disk(answer, f"{host}:{port}")
+
+
+def parse_disk(answer: bytes, where: str) -> DiskReport:
+    """Return what an HTTP answer says; raises Unavailable when it is not one of an agent."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = _STATUS.match(head)
+    if status is None or status[1] != b"200" or len(answer) > MAX_BYTES:
+        raise Unavailable(f"{where} did not answer `{ASKED}` as an agent does: {answer[:200]!r}")
+    try:
+        return _report(json.loads(body))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unavailable(
+            f"{where} answered `{ASKED}` with what could not be understood: {body[:200]!r}"
+        ) from error
+
+
+def _report(told: Mapping[str, Any]) -> DiskReport:
+    if not isinstance(told["isEmpty"], bool):
+        raise TypeError("isEmpty is neither true nor false")
+    zxid = None if told["zxid"] is None else int(told["zxid"], 16)
+    return DiskReport(
+        is_empty=told["isEmpty"],
+        zxid=zxid,
+        # A transaction is never of a later epoch than the last one its server accepted.
+        epoch=max((zxid or 0) >> 32, int(told["epoch"])),
+        members=_ids(told["members"]),
+        voters=_ids(told["voters"]),
+    )
+
+
+def _ids(told: Any) -> frozenset[int]:
+    if not isinstance(told, list) or not all(isinstance(number, int) for number in told):
+        raise TypeError("a list of ids is wanted")
+    return frozenset(told)

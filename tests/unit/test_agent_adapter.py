@@ -1,0 +1,148 @@
+"""What the functions make of an agent's answer, and of things at its port that are no agent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from functions.adapters.agent import ask_disk, parse_disk
+from functions.adapters.words import MAX_BYTES
+from functions.api.errors import Unavailable
+from functions.planning.ensemble import DiskReport
+
+TOLD = {
+    "isEmpty": False,
+    "zxid": "0x200000003",
+    "epoch": 3,
+    "members": [1, 2, 3, 4],
+    "voters": [1, 2, 3],
+}
+IDS = frozenset({1, 2, 3})
+
+
+def answer(told: Any, status: str = "200 OK") -> bytes:
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    head = f"HTTP/1.0 {status}\r\nContent-Type: application/json\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("told", "report"),
+    [
+        pytest.param(TOLD, DiskReport(False, 0x200000003, 3, IDS | {4}, IDS), id="data"),
+        pytest.param(
+            {**TOLD, "epoch": 1},
+            DiskReport(False, 0x200000003, 2, IDS | {4}, IDS),
+            id="an-epoch-older-than-the-data",
+        ),
+        pytest.param(
+            {"isEmpty": True, "zxid": None, "epoch": 0, "members": [], "voters": []},
+            DiskReport(True, None, 0, frozenset(), frozenset()),
+            id="empty",
+        ),
+        pytest.param(
+            {**TOLD, "zxid": None, "epoch": 0, "more": 1},
+            DiskReport(False, None, 0, IDS | {4}, IDS),
+            id="unreadable",
+        ),
+    ],
+)
+def test_an_answer_is_read(told: Any, report: DiskReport) -> None:
+    assert parse_disk(answer(told), "it") == report
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="another-protocol"),
+        pytest.param(answer({"error": "x"}, "503 Service Unavailable"), id="it-cannot-look"),
+        pytest.param(answer(TOLD, "404 Not Found"), id="no-such-path"),
+        pytest.param(answer(b"<html>"), id="no-json"),
+        pytest.param(answer(b"\xff\xfe"), id="no-text"),
+        pytest.param(answer(b"[" * 50_000), id="deep"),
+        pytest.param(answer([TOLD]), id="a-list"),
+        pytest.param(answer({}), id="no-fields"),
+        pytest.param(answer({**TOLD, "isEmpty": "false"}), id="a-text-for-a-truth"),
+        pytest.param(answer({**TOLD, "zxid": 7}), id="a-number-for-a-zxid"),
+        pytest.param(answer({**TOLD, "zxid": "newest"}), id="no-zxid"),
+        pytest.param(answer({**TOLD, "epoch": None}), id="no-epoch"),
+        pytest.param(answer({**TOLD, "members": "123"}), id="a-text-for-ids"),
+        pytest.param(answer({**TOLD, "voters": ["1"]}), id="texts-as-ids"),
+        pytest.param(answer({k: v for k, v in TOLD.items() if k != "voters"}), id="no-voters"),
+    ],
+)
+def test_what_is_no_answer_of_an_agent_is_unavailable(given: bytes) -> None:
+    """Taking one for an empty disk would tell a person to give up a good one."""
+    with pytest.raises(Unavailable, match="GET /disk"):
+        parse_disk(given, "it")
+
+
+Reply = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Reply], int]]:
+    """Starts a server on loopback that does one thing with its connection."""
+    threads: list[threading.Thread] = []
+
+    def start(reply: Reply) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def one() -> None:
+            with listener, listener.accept()[0] as connection:
+                connection.recv(1024)
+                try:
+                    reply(connection)
+                except OSError:
+                    return  # The client has had enough.
+
+        threads.append(threading.Thread(target=one))
+        threads[-1].start()
+        return int(listener.getsockname()[1])
+
+    yield start
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def _in_pieces(connection: socket.socket) -> None:
+    whole = answer(TOLD)
+    for start in range(0, len(whole), 40):
+        connection.sendall(whole[start : start + 40])
+
+
+def test_an_agent_is_asked(serve: Any) -> None:
+    assert ask_disk("127.0.0.1", serve(_in_pieces)).zxid == 0x200000003
+
+
+def _for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.0 200 OK\r\nX: ")
+        time.sleep(0.02)
+
+
+def _flood(connection: socket.socket) -> None:
+    connection.sendall(answer(b" " * (MAX_BYTES * 3)))
+
+
+@pytest.mark.parametrize("reply", [_for_ever, _flood], ids=["a-header-without-an-end", "a-flood"])
+def test_nothing_at_that_port_costs_more_than_the_time_for_it(serve: Any, reply: Reply) -> None:
+    port, start = serve(reply), time.monotonic()
+    with pytest.raises(Unavailable):
+        ask_disk("127.0.0.1", port, timeout=0.5)
+    assert time.monotonic() - start < 3
+
+
+def test_a_port_where_nobody_listens_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unavailable, match="cannot be asked"):
+        ask_disk("127.0.0.1", port)
