@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local import audit, demo
 from local.control_plane import binaries
+from local.faults import wish
 from local.platform import inside, start, stop
 from local.platform.health import ready_nodes
 from local.platform.parts import CHECKOUT
@@ -132,6 +133,13 @@ def _run(state: State, options: argparse.Namespace) -> int:
     return 0
 
 
+def _fault(state: State, options: argparse.Namespace) -> int:
+    text = wish.Wish.of_options(options).to_json()
+    command = [sys.executable, "-m", "local.faults", str(state.folder), text]
+    inside.replace_by(state, command)
+    return 0
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -145,14 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", parents=[shared], help="start the platform in the background")
-    up.add_argument("--api-port", type=int, help="port of the API server on 127.0.0.1")
-    up.add_argument("--ingress-port", type=int, help="port of the broker ingress on 127.0.0.1")
+    _port_flags(up)
     up.add_argument("--without", default="", help="parts to leave out, separated by commas")
     up.set_defaults(command=_up)
 
     show = commands.add_parser("demo", parents=[shared], help="start everything and show it")
-    show.add_argument("--api-port", type=int, help="port of the API server on 127.0.0.1")
-    show.add_argument("--ingress-port", type=int, help="port of the broker ingress on 127.0.0.1")
+    _port_flags(show)
     show.set_defaults(command=_demo)
 
     logs = commands.add_parser("logs", parents=[shared], help="show what the parts said")
@@ -168,6 +174,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     run.set_defaults(command=_run)
 
+    fault = commands.add_parser("fault", parents=[shared], help="break something on purpose")
+    wish.describe(fault)
+    fault.set_defaults(command=_fault)
+
     for name, command, text in (
         ("down", _down, "end the platform and remove all it made"),
         ("status", _status, "say what runs"),
@@ -175,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, parents=[shared], help=text).set_defaults(command=command)
     return parser
+
+
+def _port_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--api-port", type=int, help="port of the API server on 127.0.0.1")
+    parser.add_argument("--ingress-port", type=int, help="port of the broker ingress on 127.0.0.1")
 
 
 def _audit_flags(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ from local.node.nodes import KUBELET_PORT
 from local.node.pod import PodKeeper
 from local.node.port_forward import serve_port_forward
 from local.node.records import Record
+from local.node.whereabouts import whereabouts
 
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 1.0
@@ -68,6 +69,7 @@ class KubeletApi:
         add = application.router.add_route
         add("GET", "/healthz", self._healthz)
         add("GET", "/pods", self._pods)
+        add("GET", "/laptop", self._laptop)
         add("GET", "/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for path in (
             "/exec/{namespace}/{pod}/{container}",
@@ -85,6 +87,11 @@ class KubeletApi:
     async def _pods(self, _request: web.Request) -> web.Response:
         items = [keeper.pod for keeper in self._agent.keepers.values()]
         return web.json_response({"apiVersion": "v1", "kind": "PodList", "items": items})
+
+    async def _laptop(self, _request: web.Request) -> web.Response:
+        """Where each pod is on this machine; no kubelet has this, faults on purpose need it."""
+        items = [whereabouts(keeper) for keeper in self._agent.keepers.values()]
+        return web.json_response({"items": items})
 
     async def _attach(self, _request: web.Request) -> web.Response:
         return _refusal(501, "kubectl attach is not served on the laptop; use exec or logs")

@@ -234,6 +234,11 @@ class PodKeeper:
         """The file of the pod's network; None on the host network or without one."""
         return self._network[0] if self._network else None
 
+    @property
+    def address(self) -> str:
+        """The pod's own address; empty without a network of its own."""
+        return self._network[1] if self._network else ""
+
     def record(self, name: str) -> Record | None:
         return next((record for record in self.records if record.name == name), None)
 

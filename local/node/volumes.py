@@ -130,6 +130,15 @@ class PodVolumes:
         # What a subPath names in a ConfigMap is a link; the mount needs the file behind it.
         return Mount(source.resolve() if sub else source, entry["mountPath"], read_only)
 
+    @property
+    def claims(self) -> dict[str, Path]:
+        """The folders of the claims, by the volume's name in the pod."""
+        return {
+            name: path
+            for name, path in self._paths.items()
+            if not path.is_relative_to(self._folder)
+        }
+
     def remove(self) -> None:
         """Remove what belongs to the pod alone; claims are left to the provisioner."""
         shutil.rmtree(self._folder, ignore_errors=True)

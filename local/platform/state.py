@@ -92,6 +92,10 @@ class State:
     def log_of(self, part: str) -> Path:
         return self.logs / f"{part}.log"
 
+    def hold_of(self, part: str) -> Path:
+        """While this file is there, the part is not started again when it ends."""
+        return self.folder / "held" / part
+
     def write_record(self, record: Record) -> None:
         write_atomically(self.record_file, json.dumps(asdict(record)))
 

@@ -88,6 +88,7 @@ class Supervisor:
         """Run one part for ever; pause longer the more often it ends soon."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            await self._until_let_go(part)
             started = time.monotonic()
             code = await self._run_once(part)
             steady = time.monotonic() - started > STEADY_SECONDS
@@ -98,6 +99,14 @@ class Supervisor:
             self._note(part.name, state="waiting", pid=0, exit_code=code)
             await asyncio.sleep(pause)
             self._note(part.name, restarts=self._lives[part.name].restarts + 1)
+
+    async def _until_let_go(self, part: Part) -> None:
+        """A part that was stopped on purpose waits until it may start."""
+        hold = self._state.hold_of(part.name)
+        if hold.exists():
+            self._note(part.name, state="stopped")
+        while hold.exists():
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _run_once(self, part: Part) -> int:
         with self._state.log_of(part.name).open("ab") as output:

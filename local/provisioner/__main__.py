@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local.following import follow, run_part, until_it_succeeds
 from local.kube import ApiError, KubeClient, Mirror, Object
-from local.provisioner import volumes
+from local.provisioner import memory, volumes
 
 FIELD_MANAGER = "local:provisioner"
 VOLUMES = "/api/v1/persistentvolumes"
@@ -37,8 +37,9 @@ class Provisioner:
         await follow([self._claims, self._volumes, self._classes], self._look)
 
     async def _publish(self) -> None:
-        path = f"{CLASSES}/standard"
-        await self._client.apply(path, volumes.storage_class(), manager=FIELD_MANAGER)
+        for wanted in (volumes.storage_class(), volumes.sized_class()):
+            path = f"{CLASSES}/{wanted['metadata']['name']}"
+            await self._client.apply(path, wanted, manager=FIELD_MANAGER)
 
     async def _look(self) -> None:
         classes = {name: found for (_, name), found in self._classes.objects.items()}
@@ -55,7 +56,10 @@ class Provisioner:
         wanted = volumes.volume(claim, found, self._folder)
         if ("", wanted["metadata"]["name"]) in self._volumes.objects:
             return
-        Path(wanted["spec"]["hostPath"]["path"]).mkdir(parents=True, exist_ok=True)
+        folder = Path(wanted["spec"]["hostPath"]["path"])
+        folder.mkdir(parents=True, exist_ok=True)
+        if size := volumes.memory_bytes(claim, found):
+            await memory.give(folder, size)
         try:
             await self._client.create(VOLUMES, wanted)
         except ApiError as error:
@@ -78,6 +82,7 @@ class Provisioner:
 
     async def _remove(self, found: Object) -> None:
         folder = self._folder / found["metadata"]["name"]
+        await memory.take_back(folder)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await self._client.delete(f"{VOLUMES}/{found['metadata']['name']}")
         log.info("removed %s", found["metadata"]["name"])

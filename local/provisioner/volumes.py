@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.kube import Object
+from local.node.quantities import whole_units
 
 PROVISIONER = "local.zookeeper.example.com/folder"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 CLAIM_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 HOSTNAME = "kubernetes.io/hostname"
+SIZED = "sized"
+MEDIUM = "medium"
 
 
 def storage_class() -> Object:
@@ -27,6 +30,30 @@ def storage_class() -> Object:
         "reclaimPolicy": "Delete",
         "allowVolumeExpansion": True,
     }
+
+
+def sized_class() -> Object:
+    """Volumes that can be full: memory of exactly the claimed size, for trying a full disk.
+
+    A folder of this machine has no size that an ordinary user could limit.
+    """
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": SIZED},
+        "provisioner": PROVISIONER,
+        "parameters": {MEDIUM: "Memory"},
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "reclaimPolicy": "Delete",
+        "allowVolumeExpansion": False,
+    }
+
+
+def memory_bytes(claim: Object, found: Object) -> int:
+    """The size of a volume in memory; 0 for one that is a plain folder."""
+    if (found.get("parameters") or {}).get(MEDIUM) != "Memory":
+        return 0
+    return whole_units(claim["spec"]["resources"]["requests"]["storage"], 1)
 
 
 def is_wanted(claim: Object, classes: dict[str, Object]) -> bool:

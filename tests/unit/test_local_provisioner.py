@@ -14,6 +14,8 @@ from local.provisioner.volumes import (
     grown_size,
     is_to_be_removed,
     is_wanted,
+    memory_bytes,
+    sized_class,
     storage_class,
     volume,
 )
@@ -106,3 +108,14 @@ def test_a_bound_claim_that_asks_for_more_grows() -> None:
     assert grown_size(asked) == "1Gi"
     asked["status"]["capacity"]["storage"] = "1Gi"
     assert grown_size(asked) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "size"),
+    [
+        pytest.param(STANDARD, 0, id="a-folder-has-no-size"),
+        pytest.param(sized_class(), 2**30, id="memory-has-the-claimed-size"),
+    ],
+)
+def test_only_a_volume_in_memory_can_be_full(found: dict[str, Any], size: int) -> None:
+    assert memory_bytes(claim(node="node-b"), found) == size
