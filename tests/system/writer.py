@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,25 @@ from kazoo.handlers.threading import KazooTimeoutError
 CLIENTS = 3
 PAUSE_SECONDS = 0.005
 SESSION_SECONDS = 10.0
-ROOT = "/writer"
 
 
 class Writer(threading.Thread):
     """One client that writes numbered znodes, one after the other."""
 
-    def __init__(self, number: int, hosts: str, out: Any, lock: threading.Lock) -> None:
+    def __init__(self, folder: str, hosts: str, out: Any, lock: threading.Lock) -> None:
         super().__init__(daemon=True)
-        self.number, self.hosts, self.out, self.lock = number, hosts, out, lock
+        self.folder, self.hosts, self.out, self.lock = folder, hosts, out, lock
         self.acknowledged, self.errors, self.longest, self.last = 0, 0, 0.0, 0.0
         self.stopping = threading.Event()
 
     def run(self) -> None:
         client = KazooClient(hosts=self.hosts, timeout=SESSION_SECONDS)
         client.start(timeout=30)
-        client.ensure_path(f"{ROOT}/{self.number}")
+        client.ensure_path(self.folder)
         self.last = time.monotonic()
         count = 0
         while not self.stopping.is_set():
-            count += self._write(client, f"{ROOT}/{self.number}/{count:08d}")
+            count += self._write(client, f"{self.folder}/{count:08d}")
             time.sleep(PAUSE_SECONDS)
         client.stop()
         client.close()
@@ -65,8 +65,10 @@ class Writer(threading.Thread):
 def write(hosts: str, file: Path) -> None:
     """Write until there is a file beside it that says stop; the last line is the summary."""
     lock = threading.Lock()
+    # Two writers of one ensemble, one after the other, must not meet.
+    root = f"/writer-{uuid.uuid4().hex[:8]}"
     with file.open("w", buffering=1) as out:
-        writers = [Writer(number, hosts, out, lock) for number in range(CLIENTS)]
+        writers = [Writer(f"{root}/{number}", hosts, out, lock) for number in range(CLIENTS)]
         for writer in writers:
             writer.start()
         while not file.with_suffix(".stop").exists():
@@ -86,12 +88,13 @@ def write(hosts: str, file: Path) -> None:
 def check(servers: list[str], file: Path) -> None:
     """Print, for each server, how many acknowledged writes it does not have."""
     lines = [line.split() for line in file.read_text().splitlines() if line.startswith("/")]
+    root = lines[0][0].rpartition("/")[0].rpartition("/")[0]
     lost: dict[str, int] = {}
     for server in servers:
         client = KazooClient(hosts=server, timeout=SESSION_SECONDS)
         client.start(timeout=30)
-        client.sync(ROOT)
-        there = {n: set(client.get_children(f"{ROOT}/{n}")) for n in client.get_children(ROOT)}
+        client.sync(root)
+        there = {n: set(client.get_children(f"{root}/{n}")) for n in client.get_children(root)}
         lost[server] = sum(
             path.rpartition("/")[2] not in there.get(path.split("/")[2], ()) for path, _ in lines
         )

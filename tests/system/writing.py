@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,45 @@ PROGRAM = Path(__file__).with_name("writer.py")
 STOP_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What was acknowledged so far."""
+
+    file: Path
+
+    def count(self) -> int:
+        return _lines(self.file)
+
+    def epochs(self) -> list[int]:
+        """Return the epochs in which something was acknowledged: the upper half of each zxid."""
+        lines = [line.split() for line in self.file.read_text().splitlines()[:-1]]
+        zxids = [int(line[1]) for line in lines if line[0].startswith("/")]
+        return sorted({zxid >> 32 for zxid in zxids})
+
+    def elections(self) -> int:
+        """Return how many leaders were elected while the writer wrote, by their epochs."""
+        epochs = self.epochs()
+        return epochs[-1] - epochs[0]
+
+    def longest_gap(self) -> float:
+        """Return the longest wait of a client for its next write; known once the writer ended."""
+        return float(_summary(self.file)["longest_gap"])
+
+
 @contextmanager
-def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Path]:
+def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Writes]:
     """Write all the time inside; afterwards no server may lack an acknowledged write."""
     file = folder / "acknowledged"
+    file.with_suffix(".stop").unlink(missing_ok=True)
+    writes = Writes(file)
     state = State(cluster.platform.state)
     command = [sys.executable, str(PROGRAM), "write", cluster.service, str(file)]
     with subprocess.Popen(
         command_inside(state, command), env=environment(state), stderr=subprocess.DEVNULL
     ) as writer:
         try:
-            eventually(lambda: _lines(file) > 50, seconds=60, what="the writer writes")
-            yield file
+            eventually(lambda: writes.count() > 50, seconds=60, what="the writer writes")
+            yield writes
         finally:
             # A signal would reach the program that entered the namespaces, not the writer.
             file.with_suffix(".stop").touch()
@@ -40,7 +68,8 @@ def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Pa
     checked = _check(cluster, file)
     sys.stdout.write(
         f"{title}: {summary['acknowledged']} acknowledged, {summary['errors']} errors, "
-        f"longest gap {summary['longest_gap']} s\n"
+        f"longest gap {summary['longest_gap']} s, {writes.elections()} elections, "
+        f"lost {sum(checked['lost'].values())}\n"
     )
     assert checked["written"] == summary["acknowledged"] > 100
     assert set(checked["lost"].values()) == {0}, checked
