@@ -46,8 +46,7 @@ def spread(
         return (Wanted(SPREAD, "True", "OnlyNode", told),)
     told = (
         f"All {number} voters run on {node} although {counted(nodes, 'node')} take pods: losing "
-        "that node is losing the ensemble. Make room on the others and delete one pod after the "
-        "other, or set spec.pod.antiAffinity to hard."
+        "that node is losing the ensemble. How to move a server: docs/operations/spread.md."
     )
     return (Wanted(SPREAD, "False", "OneNode", told),)
 
