@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ log = logging.getLogger("agent")
 PAUSE_SECONDS = 1.0
 # kube-proxy takes in changes once a second at most, and hears of them a moment late.
 FAREWELL_SECONDS = 2.0
+LOOK_SECONDS = 0.1
 
 
 def main() -> None:
@@ -42,7 +44,25 @@ def _leave_last(number: int, frame: FrameType | None) -> None:
     answers nothing: a client then waits as long as its session lasts (tried: 10 s).
     """
     del number, frame
-    threading.Timer(FAREWELL_SECONDS, os._exit, (0,)).start()
+    threading.Thread(target=_end_after_server, daemon=True).start()
+
+
+def _end_after_server() -> None:
+    while _server_accepts():
+        time.sleep(LOOK_SECONDS)
+    time.sleep(FAREWELL_SECONDS)
+    os._exit(0)
+
+
+def _server_accepts() -> bool:
+    address = ("127.0.0.1", int(os.environ["CLIENT_PORT"]))
+    try:
+        with socket.create_connection(address, timeout=PAUSE_SECONDS):
+            return True
+    except TimeoutError:
+        return True  # It is there, and stuck.
+    except OSError:
+        return False
 
 
 def serve(environment: Mapping[str, str]) -> None:
