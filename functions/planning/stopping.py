@@ -46,7 +46,7 @@ def plan_stop(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
         return _run_none(cluster, found, now)
     if seen.pods:
         return ()  # Each that goes makes an event.
-    return (*operation.clear(cluster, MOVER), *protect(cluster, seen.budget, 0))
+    return operation.clear(cluster, MOVER) or protect(cluster, seen.budget, 0)
 
 
 def _runs(seen: Seen) -> bool:
@@ -71,7 +71,7 @@ def _run_none(cluster: ZooKeeperCluster, found: SeenStatefulSet, now: datetime) 
         return ()
     step = Step(MOVER, "RunServers", "every server", replicas=0)
     if recorded := operation.take(cluster, step, now):
-        told = f"{counted(server_count(cluster), 'server')} with data to come back to: all stop."
+        told = f"All servers stop; {counted(server_count(cluster), 'server')} start on waking."
         return (Announce("Normal", "Stopping", told), *recorded)
     return (run_servers(cluster, found, 0), LookAgain())
 

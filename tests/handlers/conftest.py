@@ -207,7 +207,7 @@ class Simulation:
             changed |= self._make_pod(found, ordinal)
         for pod in self.kube.list(POD, metadata["namespace"], _selector(found)):
             if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
-                self.remove_pod(pod["metadata"]["name"])
+                self.remove_pod(pod["metadata"]["name"], metadata["namespace"])
                 changed = True
         return changed
 

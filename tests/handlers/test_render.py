@@ -92,6 +92,18 @@ def _growing(simulation: Any) -> None:
         simulation.deliver(function, CLUSTER_REF)
 
 
+def _stopping(simulation: Any) -> None:
+    _serving(simulation)
+    _new(simulation, stopped=True)
+    for function in ("reconcile-cluster", "roll", "observe"):
+        simulation.deliver(function, CLUSTER_REF)
+
+
+def _stopped(simulation: Any) -> None:
+    _stopping(simulation)
+    simulation.settle()
+
+
 def _delete(simulation: Any) -> None:
     simulation.kube.delete(CLUSTER_REF, uid=simulation.kube.get(CLUSTER_REF)["metadata"]["uid"])
 
@@ -109,6 +121,8 @@ MADE: dict[str, Callable[[Any], None]] = {
     "volumes-left": _volumes_left,
     "outdated": _outdated,
     "growing": _growing,
+    "stopping": _stopping,
+    "stopped": _stopped,
 }
 
 
@@ -170,12 +184,15 @@ RENDERED = [
     ("scale", "scale", "adopting"),
     ("scale", "scale", "serving"),
     ("scale", "scale", "growing"),
+    ("scale", "scale", "stopping"),
     ("roll", "roll", "serving"),
     ("roll", "roll", "outdated"),
     ("observe", "observe", "new"),
     ("observe", "observe", "starting"),
     ("observe", "observe", "serving"),
     ("observe", "observe", "server-lost"),
+    ("observe", "observe", "stopped"),
+    ("resync", "resync", "stopped"),
     ("resync", "resync", "serving"),
     ("resync", "resync", "server-lost"),
     ("resync", "resync-all", "serving"),
