@@ -84,7 +84,11 @@ def losses_of(cluster: ZooKeeperCluster, seen: Seen) -> Losses:
 
 
 def holds_data(report: DiskReport) -> bool:
-    return not report.is_empty and bool(report.zxid)
+    """Whether the server ever followed a leader: one that was let in empty has not even an epoch.
+
+    An ensemble that nobody has written to yet has an epoch, and no transaction.
+    """
+    return not report.is_empty and report.zxid is not None and age(report) > (0, 0)
 
 
 def age(report: DiskReport) -> tuple[int, int]:

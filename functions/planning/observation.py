@@ -142,7 +142,14 @@ def available(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wan
             "The pods are ready, but their addresses cannot be reached from the functions.",
         )
     missing = "; ".join(_missing(cluster, reports)) or "no server leads"
-    return Wanted(AVAILABLE, "False", "NoQuorum", f"{told}, {needed} are needed: {missing}.")
+    told = f"{told}, {needed} are needed: {missing}.{_pointer(cluster)}"
+    return Wanted(AVAILABLE, "False", "NoQuorum", told)
+
+
+def _pointer(cluster: ZooKeeperCluster) -> str:
+    """Return where a person reads on when it will not heal by itself."""
+    lost = cluster.status.incident
+    return " The condition Scaled says which disks are lost and what can be done." if lost else ""
 
 
 def quorum_healthy(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wanted:

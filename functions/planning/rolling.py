@@ -68,16 +68,34 @@ def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
         return _at_the_end(cluster, seen)
     if cluster.spec.paused:
         return _wait("Paused", f"spec.paused: {counted(len(outdated), 'pod')} stay as they are.")
+    if told := _would_lose_data(cluster, seen):
+        return _wait("WouldLoseData", told)
     there = f"{len(seen.pods) - len(outdated)} of {counted(len(seen.pods), 'pod')} replaced"
     fresh = [pod for pod in seen.pods if pod not in outdated]
     if unwell := [pod for pod in fresh if not _answers(cluster, pod, seen)]:
         return _blocked(unwell, there)
-    if sick := [pod for pod in outdated if not _serves(cluster, pod, seen) and not pod.is_deleting]:
+    if sick := [pod for pod in outdated if not pod.is_ready and not pod.is_deleting]:
         # It serves nobody: replacing it costs nothing, and is the way out of a bad revision.
         return _go_on(sick[0], there)
     if missing := _not_serving(cluster, seen):
         return _wait("Rolling", f"{there}; waits for {', '.join(missing)}.")
     return _go_on(_next(cluster, outdated, seen), there)
+
+
+def _would_lose_data(cluster: ZooKeeperCluster, seen: Seen) -> str:
+    """Return why no pod may go: an ephemeral one takes its data along, and comes back voteless."""
+    record = cluster.status.bootstrap
+    is_empty_yet = record is not None and record.state == "open"
+    if not cluster.spec.storage.ephemeral or is_empty_yet:
+        return ""
+    if len(voters(cluster)) < SAFE_VOTERS:
+        return (
+            "With ephemeral storage and fewer than three voters, a replaced pod takes along data "
+            "that a majority needs: grow to three first, or delete the cluster and create it anew."
+        )
+    if not any(stats.mode == "leader" for stats in seen.servers.stats.values()):
+        return "Nobody leads, and with ephemeral storage a pod may hold the only data that is left."
+    return ""
 
 
 def _while_stopped(seen: Seen) -> Verdict:

@@ -23,7 +23,7 @@ from functions.planning.protection import protect, seen_budget
 from functions.planning.seen import SeenPod, SeenStatefulSet, seen_stateful_set
 
 # With one of these reasons a condition is as good as it gets until something else happens.
-STANDING = frozenset({"NotSupportedYet", "Paused", "Stopped", "NameTaken", "InvalidSpec"})
+STANDING = frozenset({"WouldLoseData", "Paused", "Stopped", "NameTaken", "InvalidSpec"})
 CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated"})
 
 

@@ -82,6 +82,9 @@ class Simulation:
     sent: list[Ref] = field(default_factory=list)
     disks: dict[str, Disk] = field(default_factory=dict)
     markers: list[str] = field(default_factory=list)
+    zxids: dict[str, int] = field(default_factory=dict)
+    disk_at: dict[str, str] = field(default_factory=dict)
+    let_in: set[str | None] = field(default_factory=set)
     broken_pods: set[str] = field(default_factory=set)
     clock: datetime = NEW_YEAR
     passwords: Passwords = field(default_factory=Passwords)
@@ -291,6 +294,13 @@ class Simulation:
         self.kube.delete(ref, uid=claim["metadata"]["uid"])
         self.kube.writes.pop()
 
+    def lose(self, *names: str) -> None:
+        """Lose servers together with their volumes; empty ones take their place."""
+        for name in names:
+            self.remove_pod(name)
+            if self._exists(PERSISTENT_VOLUME_CLAIM, NAMESPACE, f"data-{name}"):
+                self.lose_disk(name)
+
     def _stop_server(self, address: str) -> None:
         for ensemble in self.zookeeper.ensembles:
             for server in ensemble.servers.values():
@@ -342,20 +352,32 @@ class Simulation:
         disk = self.disks.setdefault(self._disk_of(pod), Disk(is_empty=True, members={}))
         found = self.kube.get(Ref(CLUSTER, metadata["namespace"], str(env["CLUSTER"])))
         name = f"data-{metadata['name']}" if env["CLAIM"] else metadata["name"]
-        return plan_preparation(number, disk, parse_record(found), (name, self._disk_of(pod)))
+        record = parse_record(found)
+        self.let_in |= set(record.recovery.values()) if record is not None else set()
+        return plan_preparation(number, disk, record, (name, self._disk_of(pod)))
 
     def _start(self, pod: Manifest, decided: Preparation) -> None:
         metadata, uid = pod["metadata"], self._disk_of(pod)
         number = int(metadata["name"].rpartition("-")[2]) + 1
-        if isinstance(decided, Found):
-            self.markers.append(uid)
         if not isinstance(decided, StartAsIs):
             assert not isinstance(decided, Wait)
             lines = {n: f"{role}" for n, role in decided.roles.items()}
             self.disks[uid] = replace(self.disks[uid], members=lines)
+        if isinstance(decided, Found):
+            self.markers.append(uid)
+            # Its first act is a snapshot of nothing.
+            self.disks[uid] = replace(self.disks[uid], is_empty=False)
         ensemble = self._ensemble(metadata, self.disks[uid].members)
-        votes = not self.disks[uid].is_empty or isinstance(decided, Found)
-        ensemble.add(number, self._address(pod), has_data=votes)
+        self._note_zxids()
+        votes, address = not self.disks[uid].is_empty, self._address(pod)
+        self.disk_at[address] = uid
+        ensemble.add(number, address, has_data=votes, zxid=self.zxids.get(uid, 0))
+
+    def _note_zxids(self) -> None:
+        """Note what each volume holds before another server takes its last one's place."""
+        for ensemble in self.zookeeper.ensembles:
+            for server in ensemble.servers.values():
+                self.zxids[self.disk_at[server.host]] = server.zxid
 
     def _password(self, metadata: Manifest) -> str:
         name = f"{metadata['name'].rpartition('-')[0]}-super-user"

@@ -115,7 +115,7 @@ def _check_record(simulation: Any, cluster: Manifest) -> None:
         assert is_enough or _is_asleep(cluster, found), "fewer pods than members"
     if record["state"] != "adopted":
         claims = simulation.kube.list(PERSISTENT_VOLUME_CLAIM, namespace)
-        recorded = {volume["uid"] for volume in record.get("volumes", [])}
+        recorded = {volume["uid"] for volume in record.get("volumes", [])} | simulation.let_in
         here = {c["metadata"]["uid"] for c in claims if c["metadata"]["name"].endswith(f"-{name}")}
         marked = set(simulation.markers) & here
         assert marked <= recorded, "a marker on a volume that is not on record"

@@ -69,6 +69,25 @@ def _remove_volumes(simulation: Any) -> None:
     simulation.apply(replicas=1, storage={"onScaleDown": "Delete"})
 
 
+def _recover(**spec: Any) -> Callable[[Any], None]:
+    def prepared(simulation: Any) -> None:
+        simulation.apply(replicas=3, **spec)
+        simulation.settle()
+        simulation.lose("zk-0", "zk-1")
+        simulation.settle()
+        incident = simulation.cluster().status.incident
+        recovery = {"incident": incident, "continueFrom": "zk-2"}
+        simulation.apply(replicas=3, recovery=recovery, **spec)
+
+    return prepared
+
+
+def _lose_two(simulation: Any) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    simulation.lose("zk-0", "zk-1")
+
+
 STORIES = {
     "create-one": _create(1),
     "create-three": _create(3),
@@ -78,6 +97,9 @@ STORIES = {
     "delete-with-volumes": _delete(clearPersistence=True),
     "adopt": _adopt,
     "mend": _mend,
+    "lose-two-disks": _lose_two,
+    "recover": _recover(),
+    "recover-ephemeral": _recover(storage={"ephemeral": True}),
     "stop": _stop,
     "wake": _wake,
     "remove-volumes": _remove_volumes,

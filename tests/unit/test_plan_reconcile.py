@@ -327,7 +327,7 @@ def test_what_is_not_settled_is_named(known: dict[str, Any], why: str) -> None:
     assert why in _why(cluster(known))
 
 
-@pytest.mark.parametrize("reason", ["NotSupportedYet", "Paused", "NameTaken", "InvalidSpec"])
+@pytest.mark.parametrize("reason", ["WouldLoseData", "Paused", "NameTaken", "InvalidSpec"])
 def test_a_standing_warning_is_settled(reason: str) -> None:
     known = _with_condition("Scaled", status="False", reason=reason)
     assert _why(cluster(known)) == ""

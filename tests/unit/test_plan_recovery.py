@@ -410,7 +410,7 @@ def test_a_paused_cluster_is_not_recovered_and_keeps_its_incident() -> None:
     before, found = lost(TWO_LOST)
     asked = decided(before, "zk-2")
     paused = asked.model_copy(update={"spec": asked.spec.model_copy(update={"paused": True})})
-    then, plan = carried_out(paused, found)
+    then, _ = carried_out(paused, found)
     assert then.status.incident == before.status.incident
     assert then.status.recovery is None
 

@@ -1,0 +1,329 @@
+"""A lost majority on the memory twin: no empty disk ever wins, and a person's word counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.api.kinds import CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Ref
+
+
+def started(simulation: Any, replicas: int = 3, **spec: Any) -> int:
+    """Return the zxid of a write that every server has."""
+    simulation.apply(replicas=replicas, **spec)
+    simulation.settle()
+    assert simulation.condition("Available") == ("True", "QuorumServes")
+    return int(ensemble(simulation).write())
+
+
+def ensemble(simulation: Any) -> Any:
+    return simulation.ensembles["apps/zk"]
+
+
+def decide(simulation: Any, continue_from: str, replicas: int = 3, **spec: Any) -> None:
+    """Set spec.recovery to the incident that status shows."""
+    recovery = {"incident": simulation.cluster().status.incident, "continueFrom": continue_from}
+    simulation.apply(replicas=replicas, recovery=recovery, **spec)
+
+
+def told(simulation: Any) -> str:
+    found = (c.message for c in simulation.cluster().status.conditions if c.type == "Scaled")
+    return str(next(found))
+
+
+def test_one_lost_disk_heals_by_itself(simulation: Any) -> None:
+    written = started(simulation)
+    simulation.lose("zk-0")
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert ensemble(simulation).zxid == written
+    assert "MajorityLost" not in simulation.events()
+
+
+@pytest.mark.parametrize("lost", [("zk-0", "zk-1"), ("zk-1", "zk-2"), ("zk-0", "zk-2")])
+def test_a_lost_majority_stays_down_and_says_who_holds_what(
+    simulation: Any, lost: tuple[str, ...]
+) -> None:
+    written = started(simulation)
+    simulation.lose(*lost)
+    simulation.settle()
+    assert simulation.condition("Available") == ("False", "NoQuorum")
+    assert simulation.condition("Scaled") == ("False", "MajorityLost")
+    (left,) = {"zk-0", "zk-1", "zk-2"} - set(lost)
+    assert f"{left} holds data up to {written:#x}." in told(simulation)
+    assert f"{lost[0]} and {lost[1]} have lost" in told(simulation)
+    assert simulation.events().count("MajorityLost") == 1
+    assert simulation.cluster().status.incident in told(simulation)
+    assert "The condition Scaled says" in available(simulation)
+    assert simulation.round() == 0, "an incident that stands costs no write"
+
+
+def available(simulation: Any) -> str:
+    found = (c.message for c in simulation.cluster().status.conditions if c.type == "Available")
+    return str(next(found))
+
+
+def test_a_person_continues_from_what_is_left(simulation: Any) -> None:
+    written = started(simulation)
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    marked = list(simulation.markers)
+    decide(simulation, "zk-2")
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert simulation.condition("Scaled") == ("True", "AsWanted")
+    assert ensemble(simulation).zxid == written
+    assert len(simulation.markers) == len(marked) + 1, "one of two: just what the quorum lacked"
+    status = simulation.cluster().status
+    assert (status.incident, status.recovery, status.operation) == (None, None, None)
+    assert {"Recovering", "Recovered"} <= set(simulation.events())
+
+
+def test_five_servers_of_which_four_lost_their_disks(simulation: Any) -> None:
+    written = started(simulation, 5)
+    simulation.lose("zk-0", "zk-1", "zk-2", "zk-3")
+    simulation.settle()
+    marked = len(simulation.markers)
+    decide(simulation, "zk-4", 5)
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert ensemble(simulation).zxid == written
+    assert len(simulation.markers) == marked + 2
+
+
+def test_the_newest_of_those_that_are_left_is_continued_from(simulation: Any) -> None:
+    started(simulation, 5)
+    ensemble(simulation).stop(4)
+    newest = ensemble(simulation).write()
+    simulation.remove_pod("zk-4")
+    simulation.remove_pod("zk-3")
+    simulation.lose("zk-0", "zk-1", "zk-2")
+    simulation.settle()
+    decide(simulation, "zk-3", 5)
+    simulation.settle()
+    assert simulation.condition("Scaled") == ("False", "RecoveryRefused")
+    assert "zk-4 holds newer data than zk-3" in told(simulation)
+    decide(simulation, "zk-4", 5)
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert ensemble(simulation).zxid == newest
+
+
+def test_a_word_that_was_left_in_git_accepts_nothing_later(simulation: Any) -> None:
+    started(simulation)
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    decide(simulation, "zk-2")
+    simulation.settle()
+    before, written = list(simulation.markers), ensemble(simulation).write()
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    assert simulation.condition("Scaled") == ("False", "MajorityLost")
+    assert "quotes another incident" in told(simulation)
+    assert simulation.markers == before
+    decide(simulation, "zk-2")
+    simulation.settle()
+    assert ensemble(simulation).zxid == written
+
+
+def test_a_disk_that_comes_back_ends_the_incident(simulation: Any) -> None:
+    written = started(simulation)
+    kept = {uid: disk for uid, disk in simulation.disks.items() if not disk.is_empty}
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    assert simulation.cluster().status.incident
+    ref = Ref(PERSISTENT_VOLUME_CLAIM, "apps", "data-zk-0")
+    uid = simulation.kube.get(ref)["metadata"]["uid"]
+    simulation.remove_pod("zk-0")
+    simulation.disks[uid] = next(iter(kept.values()))
+    simulation.zxids[uid] = written
+    simulation.disk_at.clear()
+    for server in ensemble(simulation).servers.values():
+        simulation.disk_at[server.host] = "as it was"
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert simulation.cluster().status.incident is None
+    assert ensemble(simulation).zxid == written
+
+
+def _delete_claims(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+
+
+def _delete_everything(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1", "zk-2")
+
+
+def _scale_up(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.apply(replicas=5)
+
+
+def _scale_down(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.apply(replicas=1)
+
+
+def _scale_the_stateful_set(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    ref = Ref(STATEFUL_SET, "apps", "zk")
+    found = simulation.kube.get(ref)
+    found["spec"]["replicas"] = 0
+    simulation.kube.update(found, manager="kubectl-scale")
+    simulation.kubernetes()
+
+
+def _roll(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.apply(replicas=3, restartedAt="2026-02-02T00:00:00Z")
+
+
+def _delete_pods(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    for _ in range(3):
+        simulation.settle()
+        simulation.remove_pod("zk-0")
+        simulation.remove_pod("zk-1")
+
+
+def _remake_the_stateful_set(simulation: Any) -> None:
+    """As `kubectl delete --cascade=orphan`: the pods stay until the new one takes them."""
+    ref = Ref(STATEFUL_SET, "apps", "zk")
+    simulation.kube.delete(ref, uid=simulation.kube.get(ref)["metadata"]["uid"])
+    simulation.lose("zk-0", "zk-1")
+
+
+def _remake_the_cluster(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    simulation.delete()
+    simulation.settle()
+    assert simulation.kube.get(Ref(CLUSTER, "apps", "zk")) is None
+    simulation.apply(replicas=3)
+
+
+def _lose_the_status(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    found = simulation.kube.get(Ref(CLUSTER, "apps", "zk"))
+    simulation.kube.update({**found, "status": {}}, manager="kubectl-edit", subresource="status")
+
+
+def _quote_a_wrong_incident(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    recovery = {"incident": "wrong", "continueFrom": "zk-2"}
+    simulation.apply(replicas=3, recovery=recovery)
+
+
+def _stop_and_wake(simulation: Any) -> None:
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    simulation.apply(replicas=3, stopped=True)
+    simulation.settle()
+    simulation.apply(replicas=3, stopped=False)
+
+
+SHORT_WAYS: dict[str, Callable[[Any], None]] = {
+    "deleted-claims": _delete_claims,
+    "all-claims": _delete_everything,
+    "scale-up": _scale_up,
+    "scale-down": _scale_down,
+    "scale-the-stateful-set": _scale_the_stateful_set,
+    "roll": _roll,
+    "deleted-pods": _delete_pods,
+    "re-made-stateful-set": _remake_the_stateful_set,
+    "re-made-cluster": _remake_the_cluster,
+    "lost-status": _lose_the_status,
+    "wrong-incident": _quote_a_wrong_incident,
+    "stop-and-wake": _stop_and_wake,
+}
+
+
+@pytest.mark.parametrize("way", SHORT_WAYS)
+def test_no_shorter_way_lets_empty_disks_win(simulation: Any, way: str) -> None:
+    written = started(simulation)
+    marked = list(simulation.markers)
+    SHORT_WAYS[way](simulation)
+    simulation.settle()
+    assert simulation.markers == marked
+    assert ensemble(simulation).leader == 0
+    assert simulation.condition("Scaled") == ("False", "MajorityLost")
+    # What is left is as it was, and still the way out.
+    if way != "all-claims":
+        assert f"zk-2 holds data up to {written:#x}" in told(simulation)
+
+
+def test_a_scale_that_waited_goes_on_after_the_recovery(simulation: Any) -> None:
+    written = started(simulation)
+    simulation.lose("zk-0", "zk-1")
+    simulation.apply(replicas=5)
+    simulation.settle()
+    decide(simulation, "zk-2", 5)
+    simulation.settle()
+    assert len(simulation.cluster().status.members) == 5
+    assert simulation.condition("Scaled") == ("True", "AsWanted")
+    assert ensemble(simulation).zxid > written
+
+
+def test_ephemeral_servers_are_let_in_by_their_new_pods(simulation: Any) -> None:
+    written = started(simulation, storage={"ephemeral": True})
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    assert "ephemeral storage goes with its pod" in told(simulation)
+    decide(simulation, "zk-2", storage={"ephemeral": True})
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert ensemble(simulation).zxid == written
+
+
+def test_a_roll_never_takes_the_last_data_of_ephemeral_servers(simulation: Any) -> None:
+    written = started(simulation, storage={"ephemeral": True})
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    uid = simulation.kube.get(Ref(POD, "apps", "zk-2"))["metadata"]["uid"]
+    simulation.apply(replicas=3, storage={"ephemeral": True}, restartedAt="2026-02-02T00:00:00Z")
+    simulation.settle()
+    assert simulation.condition("Updated") == ("False", "WouldLoseData")
+    assert simulation.kube.get(Ref(POD, "apps", "zk-2"))["metadata"]["uid"] == uid
+    spec = {"storage": {"ephemeral": True}, "restartedAt": "2026-02-02T00:00:00Z"}
+    decide(simulation, "zk-2", **spec)
+    simulation.settle()
+    assert simulation.condition("Updated") == ("True", "AsWanted")
+    assert ensemble(simulation).zxid == written
+
+
+def test_a_let_in_server_that_is_lost_again_does_not_vote(simulation: Any) -> None:
+    """Its volume is another one: what was decided about the first says nothing of it."""
+    written = started(simulation)
+    simulation.lose("zk-0", "zk-1")
+    simulation.settle()
+    decide(simulation, "zk-2")
+    for _ in range(4):
+        simulation.deliver("scale")
+    assert "zk-0" not in simulation.pods()
+    simulation.broken_pods.add("zk-2")
+    simulation.remove_pod("zk-2")
+    before = len(simulation.markers)
+    simulation.kubernetes()
+    assert len(simulation.markers) == before + 1, "let in, and it finds no leader"
+    simulation.lose("zk-0")
+    marked = len(simulation.markers)
+    simulation.broken_pods.clear()
+    simulation.settle()
+    assert ensemble(simulation).leader == 0
+    assert len(simulation.markers) == marked
+    assert simulation.condition("Scaled") == ("False", "MajorityLost")
+    decide(simulation, "zk-2")
+    simulation.settle()
+    assert ensemble(simulation).zxid == written
+
+
+def test_a_single_server_without_its_disk_says_that_nothing_is_left(simulation: Any) -> None:
+    started(simulation, 1)
+    simulation.lose("zk-0")
+    simulation.settle()
+    assert simulation.condition("Scaled") == ("False", "MajorityLost")
+    assert "zk-0, the only server, has lost its disk" in told(simulation)
+    assert "No disk holds data" in told(simulation)
