@@ -9,20 +9,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import first_answer, quorum
+from benchmarks import first_answer, moving, quorum
 from benchmarks.figures import table
 from benchmarks.running import Failed, platform_with_product
 from local.control_plane.binaries import NoBinaries
 from local.platform.start import CannotStart
 
-BENCHMARKS = {"first-answer": first_answer.measure, "quorum": quorum.measure}
+BENCHMARKS = {
+    "first-answer": first_answer.measure,
+    "quorum": quorum.measure,
+    "moving": moving.measure,
+}
 FEWEST_ROUNDS = 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
-    wanted = [options.only] if options.only else list(BENCHMARKS)
+    wanted = options.names or list(BENCHMARKS)
     try:
         with platform_with_product(options.state, _say) as platform:
             figures = [
@@ -60,10 +64,17 @@ def _rounds(text: str) -> int:
     return value
 
 
+def _benchmark(text: str) -> str:
+    if text not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(BENCHMARKS)}")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--runs", type=_rounds, default=5, help="rounds that count (default: 5)")
-    parser.add_argument("--only", choices=list(BENCHMARKS), help="one benchmark only")
+    parser.add_argument("--runs", type=_rounds, default=3, help="rounds that count (default: 3)")
+    names = ", ".join(BENCHMARKS)
+    parser.add_argument("names", nargs="*", type=_benchmark, help=f"{names} (default: all)")
     parser.add_argument("--json", action="store_true", help="every sample, for programs")
     parser.add_argument("--state", type=Path, help="measure on the platform that runs there")
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ class Figure:
 
     @property
     def ratios(self) -> Samples:
-        """What was measured over the baseline, each within its round."""
-        return [mine / base for mine, base in zip(self.samples, self.baseline, strict=True)]
+        """What was measured over the baseline, each within its round; NaN over a baseline of 0."""
+        pairs = zip(self.samples, self.baseline, strict=True)
+        return [mine / base if base else math.nan for mine, base in pairs]
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -30,7 +32,8 @@ class Figure:
             "name": self.name,
             "unit": self.unit,
             "samples": list(self.samples),
-            "ratios": list(self.ratios),
+            # JSON has no NaN.
+            "ratios": [None if math.isnan(ratio) else ratio for ratio in self.ratios],
         }
 
 
@@ -55,4 +58,6 @@ def _row(name: str, measured: str, ratio: str) -> str:
 
 
 def _spread(values: Samples) -> str:
+    if any(math.isnan(value) for value in values):
+        return "-"
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"

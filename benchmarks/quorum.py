@@ -33,7 +33,7 @@ def measure(platform: Platform, rounds: int, say: Say) -> list[Figure]:
 
 
 def _seconds_to_quorum(platform: Platform, manifest: str) -> float:
-    with _namespace(platform) as namespace:
+    with fresh_namespace(platform) as namespace:
         servers = [f"small-{n}.small.{namespace}.svc.cluster.local" for n in range(SERVERS)]
         command = [sys.executable, "-m", "benchmarks.modes", CLIENT_PORT, *servers]
         watcher = start_inside(platform, command)
@@ -51,7 +51,7 @@ def _seconds_to_quorum(platform: Platform, manifest: str) -> float:
 
 
 @contextmanager
-def _namespace(platform: Platform) -> Iterator[str]:
+def fresh_namespace(platform: Platform) -> Iterator[str]:
     """A fresh namespace, gone with all its pods before the next measurement begins."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
     platform.kubectl("create", "namespace", name)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from benchmarks import words
 from benchmarks.figures import Figure, table
 from benchmarks.processes import memory_of_tree, processor_seconds_of_tree, tree
 
@@ -63,6 +67,12 @@ def test_the_table_shows_median_and_range_below_one_heading() -> None:
     assert len(lines) == 4
 
 
+def test_nothing_is_said_of_a_ratio_to_nothing() -> None:
+    errors = figure("ours", 3.0, 2.0, 1.0, baseline=(0.0, 1.0, 1.0))
+    assert table([errors]).splitlines()[2].split() == ["ours", "2.00", "(1.00-3.00)", "-"]
+    assert errors.as_json()["ratios"] == [None, 2.0, 1.0]
+
+
 def test_json_keeps_every_sample() -> None:
     found = figure("ours", 2.0, 4.0, 8.0).as_json()
     assert found["samples"] == [2.0, 4.0, 8.0]
@@ -89,3 +99,34 @@ def test_a_process_that_is_gone_takes_nothing() -> None:
     gone.wait(SECONDS)
     assert memory_of_tree(gone.pid).rss == 0
     assert processor_seconds_of_tree(gone.pid) == 0
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """A server that answers two words as ZooKeeper does; its port."""
+    said = {
+        b"srvr": b"Zookeeper version: 3.9.5\nMode: follower\nNode count: 5\n",
+        b"conf": b"clientPort=2181\nserver.1=zk-0:2888:3888:participant;0.0.0.0:2181\n"
+        b"server.12=zk-11:2888:3888:observer;0.0.0.0:2181\nversion=10000000f\n",
+    }
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(said[self.request.recv(4)])
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as serving:
+        threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
+        yield serving.server_address[1]
+        serving.shutdown()
+
+
+def test_a_servers_mode_and_member_list_are_read(server: int) -> None:
+    assert words.mode("127.0.0.1", server) == "follower"
+    assert words.member_list("127.0.0.1", server) == (0x10000000F, frozenset({1, 12}))
+
+
+def test_a_server_that_is_not_there_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert words.mode("127.0.0.1", port) == ""
+    assert words.member_list("127.0.0.1", port) == (-1, frozenset())
