@@ -35,13 +35,14 @@ class Record:
 
     `volumes` maps a claim's name (a pod's name for ephemeral storage) to its uid. So does
     `recovery`, of the volumes that a person let vote after a lost majority; None: the uid of the
-    new pod is yet to be recorded.
+    new pod is yet to be recorded. `version` is that of the committed list the roles were read from.
     """
 
     state: RecordState
     roles: dict[int, str]
     volumes: dict[str, str]
     recovery: Mapping[str, str | None] = field(default_factory=dict)
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Start with the recorded list and without a marker: the disk is filled by the leader."""
+    """Start with the recorded list and without a marker: the disk is filled by the leader.
+
+    `version` is that of the list: the server gives way to newer ones and never to older ones.
+    """
 
     roles: dict[int, str]
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ def plan_preparation(
         is_out = record is not None and bool(record.roles) and server_id not in record.roles
         if record is None or not is_out:
             return StartAsIs()
-        return Join({**record.roles, server_id: "observer"})
+        return _rejoin(server_id, record)
     if record is None:
         return Wait("the cluster has no record of its first creation yet (status.bootstrap)")
     if disk.is_empty and record.state is RecordState.OPEN:
@@ -103,7 +108,7 @@ def plan_preparation(
         return Found(record.roles)
     if disk.is_empty and volume[0] in record.recovery:
         return _recover(server_id, record, volume)
-    return _join(server_id, record)
+    return _join(server_id, record) if disk.is_empty else _rejoin(server_id, record)
 
 
 def _recover(server_id: int, record: Record, volume: tuple[str, str]) -> Preparation:
@@ -118,3 +123,16 @@ def _recover(server_id: int, record: Record, volume: tuple[str, str]) -> Prepara
 
 def _join(server_id: int, record: Record) -> Join:
     return Join({server_id: "observer", **record.roles})
+
+
+def _rejoin(server_id: int, record: Record) -> Join:
+    """Let a server with data start from the recorded list instead of its own.
+
+    A list without a version gives way to any: the server would follow an old list of servers that
+    were never told of their removal, and give them a majority (tests/model found both ways). A
+    member takes the list for what it is; anybody else one just older, so that the leader's list
+    replaces it and the server follows without a vote.
+    """
+    if server_id in record.roles:
+        return Join(record.roles, record.version)
+    return Join({**record.roles, server_id: "observer"}, max(record.version - 1, 0))

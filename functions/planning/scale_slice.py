@@ -82,7 +82,12 @@ def _first_members(record: Bootstrap | None) -> list[Manifest]:
 def member_entries(cluster: ZooKeeperCluster, config: EnsembleConfig) -> list[Manifest]:
     """Return `status.members` for a committed list."""
     return [
-        {"id": member.id, "name": pod_name(cluster, member.id - 1), "role": member.role}
+        {
+            "id": member.id,
+            "name": pod_name(cluster, member.id - 1),
+            "role": member.role,
+            "configVersion": config.version,
+        }
         for member in config.members
     ]
 

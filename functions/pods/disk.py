@@ -90,12 +90,16 @@ def refresh_configuration(folders: Folders) -> None:
         write_file(folders.config / name, _text(folders.raw_config / name))
 
 
-def write_members(folders: Folders, lines: Mapping[int, str]) -> None:
-    """Make `lines` the list that the server starts from, in place of any older one."""
+def write_members(folders: Folders, lines: Mapping[int, str], version: int = 0) -> None:
+    """Make `lines` the list that the server starts from, in place of any older one.
+
+    A server reads the version of its list off the file's name (zookeeper.md 4.3).
+    """
     wanted = _text(folders.raw_config / folders.static_config)
+    file = _pointer(wanted) + (f".{version:x}" if version else "")
     members = "".join(f"server.{number}={lines[number]}\n" for number in sorted(lines))
-    write_file(Path(_pointer(wanted)), members)
-    write_file(folders.static_file, wanted)
+    write_file(Path(file), members)
+    write_file(folders.static_file, _POINTER.sub(lambda _: f"dynamicConfigFile={file}", wanted))
 
 
 def write_identity(folders: Folders, server_id: int) -> None:

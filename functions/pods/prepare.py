@@ -174,18 +174,19 @@ def carry_out(preparation: StartAsIs | Found | Join, server: Server, folders: Fo
             _write_list(roles, server, folders)
             disk.place_marker(folders)
             log.info("server %s may vote with its empty disk, among %s", server.id, sorted(roles))
-        case Join(roles=roles):
+        case Join(roles=roles, version=version):
             disk.remove_marker(folders)
-            _write_list(roles, server, folders)
-            log.info("server %s joins the ensemble of %s without a vote", server.id, sorted(roles))
+            _write_list(roles, server, folders, version)
+            log.info(
+                "server %s joins the ensemble of %s without a marker", server.id, sorted(roles)
+            )
         case _:
             assert_never(preparation)
 
 
-def _write_list(roles: dict[int, str], server: Server, folders: Folders) -> None:
-    disk.write_members(
-        folders, {number: server.line(number, role) for number, role in roles.items()}
-    )
+def _write_list(roles: dict[int, str], server: Server, folders: Folders, version: int = 0) -> None:
+    lines = {number: server.line(number, role) for number, role in roles.items()}
+    disk.write_members(folders, lines, version)
     disk.refresh_configuration(folders)
 
 

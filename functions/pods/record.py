@@ -57,7 +57,8 @@ def parse_record(cluster: dict[str, Any] | None) -> Record | None:
     if not bootstrap:
         return None
     first = {int(member["id"]): "participant" for member in bootstrap.get("members", [])}
-    listed = {int(member["id"]): str(member["role"]) for member in status.get("members", [])}
+    members = status.get("members", [])
+    listed = {int(member["id"]): str(member["role"]) for member in members}
     return Record(
         state=RecordState(bootstrap["state"]),
         roles=listed or first,
@@ -66,4 +67,5 @@ def parse_record(cluster: dict[str, Any] | None) -> Record | None:
             volume["name"]: volume.get("uid")
             for volume in status.get("recovery", {}).get("volumes", [])
         },
+        version=max((int(member.get("configVersion", 0)) for member in members), default=0),
     )

@@ -32,12 +32,12 @@ class RealEnsemble:
     jars: Path = field(default_factory=lambda: asyncio.run(fetch(VERSION)) / "lib")
     running: dict[int, ExitStack] = field(default_factory=dict)
 
-    def start(self, *ids: int, extra: str = "") -> None:
-        """Start servers; `extra` are lines a joiner adds to the list it starts from."""
+    def start(self, *ids: int, extra: str = "", version: int = 0) -> None:
+        """Start servers; `extra` are lines a joiner adds to its list, which is of `version`."""
         for id in ids:
             home = self.folder / str(id)
             if not home.exists():
-                self._prepare(id, home, extra)
+                self._prepare(id, home, extra, f".{version:x}" if version else "")
             stack = ExitStack()
             stack.enter_context(running(self._command(home), home / "log", cwd=home))
             self.running[id] = stack
@@ -47,16 +47,17 @@ class RealEnsemble:
         for id in ids:
             self.running.pop(id).close()
 
-    def _prepare(self, id: int, home: Path, extra: str) -> None:
+    def _prepare(self, id: int, home: Path, extra: str, suffix: str) -> None:
         (home / "data").mkdir(parents=True)
         (home / "data" / "myid").write_text(f"{id}\n")
-        (home / "members").write_text("\n".join([*self.lines, *([extra] if extra else [])]) + "\n")
+        members = home / f"members{suffix}"
+        members.write_text("\n".join([*self.lines, *([extra] if extra else [])]) + "\n")
         settings = {
             "tickTime": 500,
             "initLimit": 20,
             "syncLimit": 10,
             "dataDir": home / "data",
-            "dynamicConfigFile": home / "members",
+            "dynamicConfigFile": members,
             "standaloneEnabled": "false",
             "reconfigEnabled": str(self.reconfig).lower(),
             "4lw.commands.whitelist": "srvr,conf",

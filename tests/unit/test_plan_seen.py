@@ -198,6 +198,14 @@ MINE = ("data-zk-1", "uid")
                      id="empty-and-recorded"),
         pytest.param(Disk(True, {}), Record(RecordState.COMPLETED, {1: "participant"}, {}),
                      Join({1: "participant", 2: "observer"}), id="a-joiner-does-not-vote"),
+        pytest.param(Disk(False, {1: "x"}), Record(RecordState.COMPLETED, ROLES, {}, version=9),
+                     Join(ROLES, 9), id="a-member-takes-the-recorded-list-for-what-it-is"),
+        pytest.param(Disk(False, {1: "x"}),
+                     Record(RecordState.COMPLETED, {1: "participant"}, {}, version=9),
+                     Join({1: "participant", 2: "observer"}, 8), id="data-follows-no-older-list"),
+        pytest.param(Disk(False, {2: "x"}),
+                     Record(RecordState.COMPLETED, {1: "participant"}, {}, version=9),
+                     Join({1: "participant", 2: "observer"}, 8), id="its-own-list-is-an-old-one"),
     ],
 )  # fmt: skip
 def test_a_servers_preparation_follows_its_disk_and_the_record(

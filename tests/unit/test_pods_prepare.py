@@ -239,6 +239,19 @@ def test_a_server_with_data_that_its_list_does_not_name_takes_the_list_from_the_
     assert "server.2=" in (data / "zoo.cfg.dynamic").read_text()
 
 
+def test_the_recorded_list_has_its_version_in_the_name_of_its_file(
+    environment: dict[str, str],
+) -> None:
+    """A server gives way to newer lists, so it has to know how old its own is."""
+    data = _data(environment)
+    (data / "version-2").mkdir(parents=True)
+    (data / "version-2/snapshot.0").write_text("")
+    members = [{"id": number, "role": "participant", "configVersion": 0x1F} for number in (1, 2)]
+    assert prepare(environment, _outside(_cluster("completed", members=members))) == 0
+    assert "server.2=" in (data / "zoo.cfg.dynamic.1f").read_text()
+    assert f"dynamicConfigFile={data}/zoo.cfg.dynamic.1f\n" in (data / "conf/zoo.cfg").read_text()
+
+
 def test_a_transaction_log_on_its_own_volume_counts_as_data(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
