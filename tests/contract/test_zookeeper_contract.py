@@ -278,3 +278,25 @@ def test_a_server_that_may_not_change_its_list_says_which_setting_to_set(
     until(partial(mode, side, 1), "server 1 serves")
     with pytest.raises(Refused, match="reconfigEnabled"):
         change(side, leaving="2")
+
+
+@pytest.mark.parametrize(
+    ("older_by", "role"),
+    [
+        pytest.param(0, "observer", id="the-same-version-is-kept"),
+        pytest.param(1, "follower", id="an-older-one-gives-way-to-the-leaders"),
+    ],
+)
+def test_a_server_reads_the_version_of_its_list_off_the_files_name(
+    ensemble_of: Callable[..., RealEnsemble], older_by: int, role: str
+) -> None:
+    """What the preparation of a server with data relies on; a server outside the list follows."""
+    ensemble = ensemble_of(3)
+    lines, ensemble.lines = ensemble.lines, ensemble.lines[:2]
+    side = Real(ZooKeeperServers(), ensemble, lines)
+    side.start(1, 2)
+    for id in (1, 2):
+        until(partial(mode, side, id), f"server {id} serves")
+    own = lines[2].replace(":participant", ":observer")
+    ensemble.start(3, extra=own, version=config(side).version - older_by)
+    until(lambda: mode(side, 3) == role, f"server 3 is {role}")
