@@ -93,7 +93,7 @@ class Operation(Status):
     replicas: Count | None = None
     """The number of pods the step needs."""
     message: str | None = None
-    """What it waits for."""
+    """What it waits for. With it, other movers may go first."""
 
 
 class RecoveryVolume(Status):

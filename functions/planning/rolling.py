@@ -61,6 +61,8 @@ def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     found = seen.stateful_set
     if is_stopped(cluster):
         return _while_stopped(seen)
+    if found is None and cluster.spec.paused:
+        return _wait("Paused", "spec.paused: no StatefulSet is made.")
     if found is None or not found.is_observed or not found.update_revision:
         return _wait("StatefulSetNotObserved", "The StatefulSet's controller has yet to see it.")
     outdated = [pod for pod in seen.pods if pod.revision != found.update_revision]

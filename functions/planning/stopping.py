@@ -96,4 +96,5 @@ def _with_joiner(cluster: ZooKeeperCluster) -> EnsembleConfig | None:
     if held.server_id in {member.id for member in known}:
         return None
     members = [Member(member.id, "", member.role) for member in known]
-    return EnsembleConfig(0, (*members, Member(held.server_id, "", OBSERVER)))
+    version = max((member.config_version or 0 for member in known), default=0)
+    return EnsembleConfig(version, (*members, Member(held.server_id, "", OBSERVER)))

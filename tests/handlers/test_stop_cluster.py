@@ -275,6 +275,7 @@ def test_a_new_cluster_that_is_paused_makes_nothing(simulation: Any) -> None:
     assert simulation.objects_left() == ["ZooKeeperCluster zk"]
     assert simulation.cluster().status.bootstrap is None
     assert simulation.condition("Scaled") == ("False", "Paused")
+    assert simulation.condition("Updated") == ("False", "Paused")
     _run(simulation, 3)
     assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
 
