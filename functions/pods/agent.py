@@ -1,8 +1,9 @@
 """Stay beside one server: `python -m functions.pods.agent`, the sidecar of every pod.
 
-It answers what the server's volume holds (`GET /disk`), and it never ends because something else
-is out of order: a pod is ready only while all its containers run. Memory counts here, once per
-server: only the standard library and small modules of our own are imported.
+It tells the broker when the server's role changes, answers what its volume holds (`GET /disk`), and
+never ends because something else is out of order: a pod is ready only while all its containers run.
+Memory counts here, once per server: only the standard library and small modules of our own are
+imported.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 
+from functions.api.kinds import POD, Ref
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
 from functions.pods.endpoints import Endpoints
+from functions.pods.role import roles
+from functions.pods.telling import Teller, post_event
+from functions.runtime.events import role_event
 
 log = logging.getLogger("agent")
 
@@ -33,6 +38,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # The first process of a container does not hear SIGTERM unless it asks for it.
     signal.signal(signal.SIGTERM, _leave_last)
+    for work in report_roles(os.environ):
+        threading.Thread(target=_go_on, args=(work,), daemon=True).start()
     serve(os.environ)
 
 
@@ -63,6 +70,39 @@ def _server_accepts() -> bool:
         return True  # It is there, and stuck.
     except OSError:
         return False
+
+
+def report_roles(environment: Mapping[str, str]) -> tuple[Callable[[], None], ...]:
+    """Return what has to go on so that the broker hears of every change; nothing without one."""
+    broker = environment.get("BROKER_URL", "")
+    if not broker:
+        return ()
+    pod = Ref(POD, environment["NAMESPACE"], environment["POD_NAME"])
+    teller = Teller(lambda role: post_event(broker, *role_event(pod, role)))
+    return (
+        lambda: watch(roles(int(environment["CLIENT_PORT"])), teller.tell),
+        teller.tell_next,
+    )
+
+
+def watch(seen: Iterable[str], tell: Callable[[str], None]) -> None:
+    """Tell of the first role and of every one that is another than the one before."""
+    before = ""
+    for role in seen:
+        if role != before:
+            log.info("the server's role is %s", role)
+            tell(role)
+        before = role
+
+
+def _go_on(work: Callable[[], None]) -> None:
+    """Do it again and again; a defect in it must not end the agent, nor stay unseen."""
+    while True:
+        try:
+            work()
+        except Exception:
+            log.exception("bug")
+            time.sleep(PAUSE_SECONDS)
 
 
 def serve(environment: Mapping[str, str]) -> None:

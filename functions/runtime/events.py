@@ -14,6 +14,7 @@ from functions.api.errors import InvalidEvent
 from functions.api.kinds import KINDS, Ref
 
 API_SERVER_EVENT = "dev.knative.apiserver."
+ROLE_EVENT = "com.example.zookeeper.role.changed"
 PING_EVENT = "dev.knative.sources.ping"
 LARGEST_BODY = 1 << 20
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -58,12 +59,13 @@ def parse_event(headers: Mapping[str, str], body: bytes) -> Event:
 def subject_of(event: Event) -> Ref | None:
     """Return the object the event is about, or None when it is of a kind we do not know.
 
-    Raises InvalidEvent when the event names no object, or is not one of the API server source's.
+    Raises InvalidEvent when the event names no object, or is neither one of the API server source's
+    nor an agent's.
     """
-    if not event.type.startswith(API_SERVER_EVENT):
+    if not event.type.startswith(API_SERVER_EVENT) and event.type != ROLE_EVENT:
         raise InvalidEvent(
             f"Events of type {event.type!r} are not for this function: it takes "
-            f"{API_SERVER_EVENT}* (docs/concepts.md, Events)."
+            f"{API_SERVER_EVENT}* and {ROLE_EVENT} (docs/concepts.md, Events)."
         )
     named = {key: event.attributes.get(key, "") for key in ("apiversion", "kind", "name")}
     if missing := [key for key, value in named.items() if not value]:
@@ -97,3 +99,14 @@ def reference_event(ref: Ref) -> tuple[dict[str, str], dict[str, str]]:
         "apiVersion": ref.kind.api_version,
     }
     return attributes, data
+
+
+def role_event(pod: Ref, role: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (attributes, data) as the agent of `pod` sends them when its server's role changed.
+
+    It names the pod as an event of the API server would, so it takes the same ways. `role` is for
+    people and their own Triggers: no function reads it.
+    """
+    attributes, data = reference_event(pod)
+    changed = {"type": ROLE_EVENT, "source": "zookeeper-functions/agent", "role": role}
+    return {**attributes, **changed}, data

@@ -173,6 +173,7 @@ def test_a_version_that_cannot_be_had_is_said_in_pod_and_status(unobtainable: Cl
         container["state"]["waiting"]["reason"]
         for pod in unobtainable.pods().values()
         for container in pod["status"]["containerStatuses"]
+        if container["name"] == "zookeeper"
     ]
     assert set(waiting) <= {"ErrImagePull", "ImagePullBackOff"}
     available = unobtainable.condition("Available")

@@ -35,7 +35,12 @@ def test_servers_with_data_need_no_api_server(cluster: Cluster) -> None:
     eventually(lambda: _answers(platform), seconds=40, what="the API server to be back")
     cluster.until(
         lambda: (
-            [p["status"]["containerStatuses"][0]["restartCount"] for p in cluster.pods().values()]
+            [
+                container["restartCount"]
+                for pod in cluster.pods().values()
+                for container in pod["status"]["containerStatuses"]
+                if container["name"] == "zookeeper"
+            ]
             == [1, 1, 1]
         ),
         "the restarts to be known",

@@ -89,3 +89,16 @@ def test_each_object_a_cluster_owns_is_watched() -> None:
     watched = {resource["kind"] for resource in source["spec"]["resources"]}
     # Secrets are not watched; resync covers them (docs/concepts.md).
     assert {ref.kind.name for ref in owned_refs(cluster)} - {"Secret"} <= watched
+
+
+def test_all_functions_are_told_of_the_one_broker() -> None:
+    """resync compares pods with what reconcile-cluster makes of them, this address included."""
+    told = {
+        name: [e["value"] for e in container["env"] if e["name"] in ("K_SINK", "BROKER_URL")]
+        for name, service in SERVICES.items()
+        for container in service["spec"]["template"]["spec"]["containers"]
+    }
+    broker = _documents("sources/broker.yaml")[0]["metadata"]
+    host = "http://broker-ingress.knative-eventing.svc.cluster.local"
+    address = f"{host}/{broker['namespace']}/{broker['name']}"
+    assert told["reconcile-cluster"] == told["resync"] == [address]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 import yaml
 
 from local.eventing.admission import admission_error
+from local.eventing.events import Event
+from local.eventing.filters import trigger_filter
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -37,3 +40,29 @@ def test_there_is_something_to_check() -> None:
 @pytest.mark.parametrize("manifest", shipped())
 def test_a_shipped_manifest_is_accepted_by_knatives_rules(manifest: dict[str, Any]) -> None:
     assert admission_error(manifest) is None
+
+
+TRIGGERS = {
+    trigger["metadata"]["name"]: trigger_filter(trigger["spec"])
+    for trigger in yaml.safe_load_all((REPOSITORY / "sources/triggers.yaml").read_text())
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "woken"),
+    [
+        pytest.param("observe", {"observe", "scale", "roll"}, id="a-pod-changed"),
+        pytest.param("observe-role", {"observe", "scale", "roll"}, id="a-server-changed-its-role"),
+        pytest.param(
+            "reconcile-cluster", {"reconcile-cluster", "observe", "scale", "roll"}, id="a-cluster"
+        ),
+        pytest.param("reconcile-cluster-owned", {"reconcile-cluster"}, id="a-config-map-is-gone"),
+        pytest.param("scale-claim", {"scale"}, id="a-volume-claim"),
+        pytest.param("resync", {"resync"}, id="a-tick"),
+        pytest.param("dead-letter-no-object", set(), id="of-somebody-else"),
+    ],
+)
+def test_a_sample_event_wakes_who_has_to_look(event: str, woken: set[str]) -> None:
+    attributes = json.loads((REPOSITORY / f"tests/events/{event}.json").read_text())
+    del attributes["data"]
+    assert {name for name, passes in TRIGGERS.items() if passes(Event(attributes))} == woken
