@@ -191,5 +191,166 @@ RENDERED = [
     ("observe", "observe", "starting"),
     ("observe", "observe", "serving"),
     ("observe", "observe", "server-lost"),
-    ("resync", "resync", "stopped"),
     ("observe", "observe-role", "server-lost"),
+    ("observe", "observe", "stopped"),
+    ("resync", "resync", "stopped"),
+    ("resync", "resync", "serving"),
+    ("resync", "resync", "server-lost"),
+    ("resync", "resync-all", "serving"),
+    ("dead-letter", "dead-letter", "serving"),
+    ("dead-letter", "dead-letter-no-object", "serving"),
+]
+
+
+@pytest.mark.parametrize(("function", "event", "world"), RENDERED)
+def test_a_function_leaves_on_a_sample_world_what_was_read_and_approved(
+    function: str, event: str, world: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _render(function, event, world) == 0
+    check_text(GOLDEN / f"{event}--{world}.yaml", capsys.readouterr().out)
+
+
+def test_every_sample_event_is_rendered_and_every_function_has_one() -> None:
+    rendered = {event for _, event, _ in RENDERED}
+    assert rendered == {path.stem for path in EVENTS.glob("*.json")}
+    procfile = (TESTS.parent / "Procfile").read_text().splitlines()
+    assert {function for function, _, _ in RENDERED} == {line.split(":")[0] for line in procfile}
+
+
+def _render(function: str, event: str, world: str, *more: str) -> int:
+    files = ["--event", str(EVENTS / f"{event}.json"), "--world", str(WORLDS / world)]
+    return main(["render", function, *files, *more])
+
+
+def test_rendering_twice_gives_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
+    _render("reconcile-cluster", "reconcile-cluster", "new")
+    first = capsys.readouterr().out
+    _render("reconcile-cluster", "reconcile-cluster", "new")
+    assert capsys.readouterr().out == first
+
+
+def test_the_hour_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    _render("observe", "observe", "server-lost", "--now", "2030-05-06T07:08:09Z")
+    assert "2030-05-06T07:08:09Z" in capsys.readouterr().out
+
+
+def test_steps_alone_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    _render("scale", "scale", "new", "--output", "steps")
+    told = "The ensemble is created with 3 servers."
+    assert capsys.readouterr().out.splitlines() == [
+        "answer 204",
+        f"announce Normal CreationStarted: {told}",
+        "write status of ZooKeeperCluster default/small as scale",
+    ]
+
+
+def test_json_holds_the_same_as_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    _render("reconcile-cluster", "reconcile-cluster-owned", "config-lost", "--output", "json")
+    told = json.loads(capsys.readouterr().out)
+    _render("reconcile-cluster", "reconcile-cluster-owned", "config-lost")
+    written = [item for item in yaml.safe_load_all(capsys.readouterr().out) if item is not None]
+    assert told["answer"] == {"status": 204, "text": ""}
+    assert [item["kind"] for item in told["objects"]] == [item["kind"] for item in written]
+
+
+def test_the_functions_are_listed_with_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    procfile = (TESTS.parent / "Procfile").read_text().splitlines()
+    assert {line.split()[0] for line in lines} == {line.split(":")[0] for line in procfile}
+    assert all(len(line.split()) > 4 for line in lines)
+
+
+def test_an_event_that_the_function_does_not_take_is_answered_and_not_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _render("observe", "resync", "serving", "--output", "steps") == 1
+    assert capsys.readouterr().out.startswith("answer 400 Events of type")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        pytest.param("a.yaml", "kind: [", "cannot be read as YAML", id="no-yaml"),
+        pytest.param("a.yaml", "- 1", "no Kubernetes manifest", id="a-list-of-numbers"),
+        pytest.param("a.yaml", "apiVersion: v1\nkind: Node\n", "The kind Node", id="foreign-kind"),
+        pytest.param("a.yaml", "apiVersion: v1\nkind: Pod\n", "no metadata.name", id="no-name"),
+        pytest.param("a.yaml", "\xff", "cannot be read as YAML", id="no-text"),
+        pytest.param("servers.yaml", "servers: 1", "does not describe servers", id="no-ensembles"),
+        pytest.param(
+            "servers.yaml",
+            "ensembles: [{members: [x], servers: []}]",
+            "is no line of a member list",
+            id="no-member-line",
+        ),
+    ],
+)
+def test_a_bad_world_is_one_sentence_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, content: str, told: str
+) -> None:
+    (tmp_path / file).write_bytes(content.encode("latin-1"))
+    arguments = ["--event", str(EVENTS / "observe.json"), "--world", str(tmp_path)]
+    assert main(["render", "observe", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / file) in said
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_an_object_that_is_there_twice_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}
+    (tmp_path / "a.yaml").write_text(as_yaml({"kind": "PodList", "items": [pod, pod]}))
+    arguments = ["--event", str(EVENTS / "observe.json"), "--world", str(tmp_path)]
+    assert main(["render", "observe", *arguments]) == 2
+    assert "Pod a is there twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param(None, "cannot be read: No such file", id="missing"),
+        pytest.param("", "is not a CloudEvent", id="empty"),
+        pytest.param("{}", "is not a CloudEvent", id="no-attributes"),
+    ],
+)
+def test_a_bad_event_is_one_sentence_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, told: str
+) -> None:
+    event = tmp_path / "event.json"
+    if content is not None:
+        event.write_text(content)
+    assert main(["render", "observe", "--event", str(event), "--world", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert str(event) in said
+    assert told in said
+
+
+def test_a_missing_world_and_a_bad_hour_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = ["--event", str(EVENTS / "observe.json")]
+    assert main(["render", "observe", *event, "--world", str(tmp_path / "none")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["render", "observe", *event, "--world", str(tmp_path), "--now", "noon"])
+    assert "is no time" in capsys.readouterr().err
+
+
+def test_a_server_that_no_file_names_cannot_be_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in ("cluster.yaml", "objects.yaml"):
+        (tmp_path / file).write_text((WORLDS / "serving" / file).read_text())
+    main(["render", "observe", "--event", str(EVENTS / "observe.json"), "--world", str(tmp_path)])
+    assert "connection refused" in capsys.readouterr().out
+
+
+def test_pods_and_stateful_sets_of_a_sample_world_belong_together() -> None:
+    """A world whose owners are missing would be swept by garbage collection in a cluster."""
+    objects = list(yaml.safe_load_all((WORLDS / "serving" / "objects.yaml").read_text()))
+    owners = {item["metadata"]["uid"] for item in objects if item["kind"] == STATEFUL_SET.name}
+    pods = [item for item in objects if item["kind"] == POD.name]
+    assert len(pods) == 3
+    assert {pod["metadata"]["ownerReferences"][0]["uid"] for pod in pods} == owners
