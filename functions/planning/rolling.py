@@ -59,19 +59,15 @@ def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
 def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     """Return what can be done now: pure, and the same for every delivery that sees the same."""
     found = seen.stateful_set
-    if is_stopped(cluster):
-        return _while_stopped(seen)
-    if found is None and cluster.spec.paused:
-        return _wait("Paused", "spec.paused: no StatefulSet is made.")
+    if resting := _resting(cluster, seen):
+        return resting
     if found is None or not found.is_observed or not found.update_revision:
         return _wait("StatefulSetNotObserved", "The StatefulSet's controller has yet to see it.")
     outdated = [pod for pod in seen.pods if pod.revision != found.update_revision]
     if not outdated:
         return _at_the_end(cluster, seen)
-    if cluster.spec.paused:
-        return _wait("Paused", f"spec.paused: {counted(len(outdated), 'pod')} stay as they are.")
-    if told := _would_lose_data(cluster, seen):
-        return _wait("WouldLoseData", told)
+    if held_back := _held_back(cluster, outdated, seen):
+        return held_back
     there = f"{len(seen.pods) - len(outdated)} of {counted(len(seen.pods), 'pod')} replaced"
     fresh = [pod for pod in seen.pods if pod not in outdated]
     if unwell := [pod for pod in fresh if not _answers(cluster, pod, seen)]:
@@ -82,6 +78,15 @@ def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     if missing := _not_serving(cluster, seen):
         return _wait("Rolling", f"{there}; waits for {', '.join(missing)}.")
     return _go_on(_next(cluster, outdated, seen), there)
+
+
+def _held_back(
+    cluster: ZooKeeperCluster, outdated: Sequence[SeenPod], seen: Seen
+) -> Verdict | None:
+    if cluster.spec.paused:
+        return _wait("Paused", f"spec.paused: {counted(len(outdated), 'pod')} stay as they are.")
+    told = _would_lose_data(cluster, seen)
+    return _wait("WouldLoseData", told) if told else None
 
 
 def _would_lose_data(cluster: ZooKeeperCluster, seen: Seen) -> str:
@@ -100,8 +105,11 @@ def _would_lose_data(cluster: ZooKeeperCluster, seen: Seen) -> str:
     return ""
 
 
-def _while_stopped(seen: Seen) -> Verdict:
-    """No pod is replaced: on waking, all of them are made of the newest revision."""
+def _resting(cluster: ZooKeeperCluster, seen: Seen) -> Verdict | None:
+    """While stopped no pod is replaced: on waking, all are made of the newest revision."""
+    if not is_stopped(cluster):
+        is_left = cluster.spec.paused and seen.stateful_set is None
+        return _wait("Paused", "spec.paused: no StatefulSet is made.") if is_left else None
     if seen.pods:
         return _wait("Stopping", "spec.stopped: the servers are being stopped.")
     told = "No server runs: each starts with the newest revision on waking."
