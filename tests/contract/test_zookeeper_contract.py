@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +12,15 @@ from typing import Protocol
 
 import pytest
 
+from functions.adapters.agent import AGENT_PORT
 from functions.adapters.memory import MemoryEnsemble, MemoryZooKeeper
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.planning.ensemble import EnsembleConfig
+from functions.planning.ensemble import DiskReport, EnsembleConfig
 from functions.planning.member_list import host_of, parse_member
+from functions.pods.disk import Folders
+from functions.pods.disk_report import disk_report
+from functions.pods.endpoints import Endpoints
 from functions.runtime.world import ZooKeeper
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.processes import until
@@ -43,6 +49,10 @@ class Side(Protocol):
         """Start an empty server that the member list does not name yet."""
         ...
 
+    def wipe(self, id: int) -> None:
+        """Take the data of a server that is stopped."""
+        ...
+
 
 @dataclass
 class Twin:
@@ -58,6 +68,9 @@ class Twin:
 
     def join(self, id: int) -> None:
         self.ensemble.add(id, host_of(parse_member(self.lines[id - 1])), has_data=False)
+
+    def wipe(self, id: int) -> None:
+        self.ensemble.servers[id].has_data = False
 
 
 @dataclass
@@ -75,6 +88,19 @@ class Real:
     def join(self, id: int) -> None:
         own = self.lines[id - 1].replace(":participant", ":observer")
         self.ensemble.start(id, extra=own)
+
+    def wipe(self, id: int) -> None:
+        shutil.rmtree(self.ensemble.folder / str(id) / "data/version-2")
+
+    def agent(self, id: int) -> Endpoints:
+        """Return the HTTP of an agent beside a server."""
+        home = self.ensemble.folder / str(id)
+        data = home / "data"
+        folders = Folders(
+            data=data, log=data, config=home, raw_config=home, static_config="zoo.cfg"
+        )
+        address = (host(self, id), AGENT_PORT)
+        return Endpoints(address, {"/disk": lambda: disk_report(folders)})
 
 
 Sides = Callable[..., Side]
@@ -96,6 +122,11 @@ def servers(request: pytest.FixtureRequest) -> Sides:
         lines, ensemble.lines = ensemble.lines, ensemble.lines[:members]
         side = Real(ZooKeeperServers(), ensemble, lines)
         side.start(*range(1, members + 1))
+        for id in range(1, members + 1):
+            agent = side.agent(id)
+            threading.Thread(target=agent.serve_forever, daemon=True).start()
+            request.addfinalizer(agent.server_close)
+            request.addfinalizer(agent.shutdown)
         return side
 
     def make(count: int, members: int | None = None) -> Side:
@@ -267,6 +298,34 @@ def test_the_leader_leaves_and_the_others_go_on(servers: Sides) -> None:
     side.stop(leader)
     until(lambda: {mode(side, id) for id in others} == {"leader", "follower"}, "one leads")
     assert ids(config(side, others[0])) == others
+
+
+def test_a_volume_says_what_it_holds_whether_its_server_serves_or_not(servers: Sides) -> None:
+    side = servers(3)
+    change(side, at=follower(side), leaving=str(follower(side)))
+    newest = config(side)
+    left = frozenset(ids(newest))
+    first = min(left)
+    until(lambda: disk(side, first).members == left, "the change is on disk", 5)
+    until(lambda: (disk(side, first).zxid or 0) >= newest.version, "and in the log", 5)
+    assert not disk(side, first).is_empty
+    assert disk(side, first).voters == left
+    assert disk(side, first).epoch == newest.version >> 32
+    side.stop(*left)
+    assert (disk(side, first).zxid or 0) >= newest.version
+    side.wipe(first)
+    assert disk(side, first).is_empty
+    assert disk(side, first).zxid is None
+
+
+def disk(side: Side, id: int) -> DiskReport:
+    return side.zookeeper.disk(host(side, id))
+
+
+def test_a_volume_without_an_agent_is_unavailable(servers: Sides) -> None:
+    side = servers(2, members=1)
+    with pytest.raises(Unavailable):
+        disk(side, 2)
 
 
 def test_a_server_that_may_not_change_its_list_says_which_setting_to_set(

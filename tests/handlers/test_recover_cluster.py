@@ -287,8 +287,8 @@ def test_a_roll_never_takes_the_last_data_of_ephemeral_servers(simulation: Any) 
     simulation.settle()
     assert simulation.condition("Updated") == ("False", "WouldLoseData")
     assert simulation.kube.get(Ref(POD, "apps", "zk-2"))["metadata"]["uid"] == uid
-    spec = {"storage": {"ephemeral": True}, "restartedAt": "2026-02-02T00:00:00Z"}
-    decide(simulation, "zk-2", **spec)
+    restarted = "2026-02-02T00:00:00Z"
+    decide(simulation, "zk-2", storage={"ephemeral": True}, restartedAt=restarted)
     simulation.settle()
     assert simulation.condition("Updated") == ("True", "AsWanted")
     assert ensemble(simulation).zxid == written
