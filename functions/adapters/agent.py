@@ -15,7 +15,6 @@ from functions.adapters.words import MAX_BYTES, exchange
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport
 
-AGENT_PORT = 1988
 ASKED = "GET /disk"
 # Looking for the last transaction in a large log takes a while.
 DISK_SECONDS = 10.0

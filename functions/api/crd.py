@@ -92,6 +92,7 @@ def _columns() -> list[Manifest]:
         _column("Available", ".status.conditions[?(@.type=='Available')].status"),
         _column("Operation", ".status.operation.type"),
         _column("Age", ".metadata.creationTimestamp", "date"),
+        _column("Scaled", ".status.conditions[?(@.type=='Scaled')].reason") | {"priority": 1},
         _column("Endpoint", ".status.endpoints.client") | {"priority": 1},
     ]
 

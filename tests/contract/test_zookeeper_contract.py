@@ -12,10 +12,10 @@ from typing import Protocol
 
 import pytest
 
-from functions.adapters.agent import AGENT_PORT
 from functions.adapters.memory import MemoryEnsemble, MemoryZooKeeper
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Conflict, Refused, Unavailable
+from functions.api.ports import AGENT_PORT
 from functions.planning.ensemble import DiskReport, EnsembleConfig
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.disk import Folders

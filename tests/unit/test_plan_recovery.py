@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.planning.ensemble import DiskReport, SeenServers, ServerStats
+from functions.planning.ensemble import DiskReport, SeenServers
 from functions.planning.losses import incident_id, losses_of
 from functions.planning.membership import quorum
 from functions.planning.scale_slice import Seen
@@ -60,7 +60,8 @@ def known(size: int = 3, *, state: str = "completed", extra: Any = None, **spec:
 
 def seen(disks: Disks, modes: Mapping[int, str] | None = None, size: int = 3) -> Seen:
     """Return what is seen of `size` servers that nobody leads, unless `modes` says otherwise."""
-    said: dict[int, ServerStats] = {n: stats(mode) for n, mode in (modes or {}).items()}
+    said = {n: stats("") for n in range(1, size + 1)}
+    said |= {n: stats(mode) for n, mode in (modes or {}).items()}
     return Seen(
         stateful_set(size),
         claims(size),
