@@ -286,20 +286,20 @@ class Simulation:
         self.kube.delete(ref, uid=pod["metadata"]["uid"])
         self.kube.writes.pop()
 
-    def lose_disk(self, name: str) -> None:
+    def lose_disk(self, name: str, namespace: str = NAMESPACE) -> None:
         """Take a stopped server's volume away; its claim is made anew with another uid."""
-        ref = Ref(PERSISTENT_VOLUME_CLAIM, NAMESPACE, f"data-{name}")
+        ref = Ref(PERSISTENT_VOLUME_CLAIM, namespace, f"data-{name}")
         claim = self.kube.get(ref)
         assert claim is not None
         self.kube.delete(ref, uid=claim["metadata"]["uid"])
         self.kube.writes.pop()
 
-    def lose(self, *names: str) -> None:
+    def lose(self, *names: str, namespace: str = NAMESPACE) -> None:
         """Lose servers together with their volumes; empty ones take their place."""
         for name in names:
-            self.remove_pod(name)
-            if self._exists(PERSISTENT_VOLUME_CLAIM, NAMESPACE, f"data-{name}"):
-                self.lose_disk(name)
+            self.remove_pod(name, namespace)
+            if self._exists(PERSISTENT_VOLUME_CLAIM, namespace, f"data-{name}"):
+                self.lose_disk(name, namespace)
 
     def _stop_server(self, address: str) -> None:
         for ensemble in self.zookeeper.ensembles:

@@ -104,6 +104,13 @@ def _stopped(simulation: Any) -> None:
     simulation.settle()
 
 
+def _majority_lost(simulation: Any) -> None:
+    _serving(simulation)
+    simulation.lose("small-0", "small-1", namespace="default")
+    for _ in range(2):
+        simulation.kubernetes()
+
+
 def _delete(simulation: Any) -> None:
     simulation.kube.delete(CLUSTER_REF, uid=simulation.kube.get(CLUSTER_REF)["metadata"]["uid"])
 
@@ -123,6 +130,7 @@ MADE: dict[str, Callable[[Any], None]] = {
     "growing": _growing,
     "stopping": _stopping,
     "stopped": _stopped,
+    "majority-lost": _majority_lost,
 }
 
 
@@ -156,6 +164,7 @@ def _described(ensemble: MemoryEnsemble) -> dict[str, Any]:
         ],
         "servers": [
             {"id": server.id, "host": server.host, "port": server.port, "version": server.version}
+            | ({} if server.has_data else {"hasData": False})
             for server in ensemble.servers.values()
             if server.is_up
         ],
@@ -193,6 +202,7 @@ RENDERED = [
     ("observe", "observe", "server-lost"),
     ("observe", "observe-role", "server-lost"),
     ("observe", "observe", "stopped"),
+    ("scale", "scale", "majority-lost"),
     ("resync", "resync", "stopped"),
     ("resync", "resync", "serving"),
     ("resync", "resync", "server-lost"),
