@@ -38,16 +38,16 @@ SHARE = 3
 
 TITLES = (
     ("scale", "From 3 to 5 servers and back to 3, three clients writing", "s"),
-    ("scale gap", "Longest wait of a client meanwhile", "s"),
-    ("scale errors", "Errors seen by the clients meanwhile", "errors"),
-    ("requests", "Requests to the API server per step of it (6 steps)", "requests"),
-    ("writes", "Writes among them", "requests"),
+    ("scale gap", "Longest wait of a client from 3 to 5 and back", "s"),
+    ("scale errors", "Errors seen by the clients from 3 to 5 and back", "errors"),
+    ("requests", "Requests to the API server per step from 3 to 5 and back (6 steps)", "requests"),
+    ("writes", "Writes among those requests", "requests"),
     ("leader gap", "Longest wait of a client while the leader is taken out", "s"),
     ("roll", "Restart of all three pods, three clients writing", "s"),
-    ("roll gap", "Longest wait of a client meanwhile", "s"),
-    ("roll errors", "Errors seen by the clients meanwhile", "errors"),
+    ("roll gap", "Longest wait of a client during the restart of all", "s"),
+    ("roll errors", "Errors seen by the clients during the restart of all", "errors"),
     ("kill", "After SIGKILL of the leader until all three serve again", "s"),
-    ("kill gap", "Longest wait of a client meanwhile", "s"),
+    ("kill gap", "Longest wait of a client after SIGKILL of the leader", "s"),
 )
 
 
