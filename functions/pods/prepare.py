@@ -31,6 +31,7 @@ from functions.planning.preparation import (
 from functions.pods import disk
 from functions.pods.disk import Folders
 from functions.pods.record import parse_record, read_object
+from functions.pods.volumes import keep_together
 
 log = logging.getLogger("prepare")
 
@@ -90,6 +91,7 @@ def prepare(environment: Mapping[str, str], outside: Outside) -> int:
     """Prepare this pod's server; returns the exit code: 0 when it may start."""
     server, folders = _described(environment)
     until = time.monotonic() + outside.deadline_seconds
+    keep_together(folders)
     preparation = _decide(server, folders, outside, until)
     if isinstance(preparation, Wait):
         log.error("giving up: %s", preparation.reason)
