@@ -71,7 +71,7 @@ def _run_none(cluster: ZooKeeperCluster, found: SeenStatefulSet, now: datetime) 
         return ()
     step = Step(MOVER, "RunServers", "every server", replicas=0)
     if recorded := operation.take(cluster, step, now):
-        told = f"All servers stop; {counted(server_count(cluster), 'server')} start on waking."
+        told = f"All servers stop; waking starts {counted(server_count(cluster), 'server')} again."
         return (Announce("Normal", "Stopping", told), *recorded)
     return (run_servers(cluster, found, 0), LookAgain())
 

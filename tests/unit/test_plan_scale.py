@@ -198,7 +198,7 @@ _clusters = st.builds(
 @given(_clusters, _seens)
 def test_a_plan_whose_status_is_written_asks_for_no_status_again(known: Any, seen: Seen) -> None:
     """Fixpoint: without a change of the world the second plan writes no status (C18, G3)."""
-    for _ in range(3):  # record, volumes, quorum: each is seen before the next.
+    for _ in range(5):  # record, volumes, quorum, stop and its step, each seen first.
         known = after(known, plan_scale(known, seen, NOW))
     assert WriteStatus not in kinds(plan_scale(known, seen, NOW))
 
