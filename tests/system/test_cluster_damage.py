@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.system.clusters import Cluster, signal_server
-from tests.system.test_cluster_disks import last_zxid, pod_uids, scaled, until_lost
+from tests.system.disks import last_zxid, pod_uids, scaled, until_lost
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
