@@ -50,7 +50,7 @@ test: setup ## All tests, on real servers and a real control plane
 	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
-soak: setup ## The long scenarios, under a continuous writer; prints what was written and lost
+soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
 	@$(BIN)/pytest -q -s -m soak tests/system
 
 golden: $(INSTALLED) ## Write the expected files under tests/ anew; read the difference before you commit it
