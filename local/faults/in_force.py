@@ -22,7 +22,7 @@ def in_force(state: State, pods: Sequence[Pod]) -> list[str]:
 
 def _of_pod(pod: Pod, down: set[str], names: dict[str, str]) -> list[str]:
     paused = [c.name for c in pod.containers if processes.is_paused(c)]
-    peers = [names.get(address, address) for address in links.cut_from(pod)]
+    peers = [names.get(address, address) for address in _cut_from(pod)]
     full = [name for name, path in pod.claims.items() if disks.is_full(path)]
     return [
         *(f"paused   {pod}, container {name}" for name in paused),
@@ -30,6 +30,16 @@ def _of_pod(pod: Pod, down: set[str], names: dict[str, str]) -> list[str]:
         *([f"cut      {pod} from {', '.join(peers)}"] if peers else []),
         *(f"full     {pod}, volume {name}" for name in full),
     ]
+
+
+def _cut_from(pod: Pod) -> list[str]:
+    """Like the links say; nothing for a pod that goes away at this moment."""
+    try:
+        return links.cut_from(pod)
+    except CannotFault:
+        if links.is_there(pod):
+            raise
+        return []
 
 
 def _of_events() -> list[str]:
@@ -45,15 +55,25 @@ def _of_events() -> list[str]:
 
 
 def clear(state: State, pods: Sequence[Pod]) -> None:
-    """End every fault; the API server last, because that takes longest."""
-    for pod in pods:
-        for container in pod.containers:
-            if processes.is_paused(container):
-                processes.resume(container)
-        links.join(pod)
-        for folder in pod.claims.values():
-            disks.free(folder)
+    """End every fault, and what cannot be ended last; the API server takes longest."""
+    problems = [problem for pod in pods if (problem := _mend(pod))]
     if _of_events():
         control.deliver_events()
     if control.is_api_stopped(state):
         control.start_api(state)
+    if problems:
+        raise CannotFault("\n".join(problems))
+
+
+def _mend(pod: Pod) -> str:
+    """Return what went wrong; a pod that went away meanwhile took its faults along."""
+    try:
+        for container in pod.containers:
+            if processes.is_paused(container):
+                processes.resume(container)
+        for folder in pod.claims.values():
+            disks.free(folder)
+        links.join(pod)
+    except CannotFault as problem:
+        return str(problem) if links.is_there(pod) else ""
+    return ""

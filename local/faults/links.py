@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from local.faults.errors import CannotFault
 from local.faults.pods import Pod
@@ -68,6 +69,11 @@ def cut_from(pod: Pod) -> list[str]:
     found = json.loads(_run(*command)).get("nftables", []) if pod.network else []
     sets = [item["set"] for item in found if "set" in item]
     return [str(one) for each in sets if each["table"] == TABLE for one in each.get("elem", [])]
+
+
+def is_there(pod: Pod) -> bool:
+    """Whether the pod still has its network."""
+    return bool(pod.network) and Path(pod.network).exists()
 
 
 def _enter(pod: Pod) -> tuple[str, ...]:

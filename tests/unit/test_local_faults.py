@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import subprocess
@@ -150,3 +151,9 @@ def test_a_second_cut_of_the_same_pod_repeats_no_rule() -> None:
     text = links.rules(["10.244.1.1", "10.244.1.2"])
     assert text.index("flush table") < text.index("ip saddr @peers drop")
     assert "add element inet fault peers { 10.244.1.1, 10.244.1.2 }" in text
+
+
+def test_a_pod_that_went_away_took_its_faults_along(tmp_path: Path) -> None:
+    assert not links.is_there(pod())
+    there = dataclasses.replace(pod(), network=str(tmp_path))
+    assert links.is_there(there)
