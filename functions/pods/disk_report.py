@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.planning.member_list import PARTICIPANT, parse_member
 from functions.pods.disk import Folders, read_disk
-from functions.pods.txn_log import last_zxid
+from functions.pods.last_zxid import last_zxid
 
 _FILES = "version-2"
 

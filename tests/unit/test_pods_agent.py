@@ -21,7 +21,7 @@ from functions.pods.agent import FAREWELL_SECONDS
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
 from functions.pods.endpoints import Endpoint, Endpoints
-from tests.unit.test_pods_txn_log import WHOLE_SNAPSHOT, log_of
+from tests.unit.zookeeper_files import WHOLE_SNAPSHOT, log_of
 
 ROOT = Path(__file__).parents[2]
 MEMBERS = "".join(

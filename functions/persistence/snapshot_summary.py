@@ -1,0 +1,61 @@
+"""What a snapshot holds, in a few numbers, found by reading and checking all of it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from functions.persistence.damage import Damaged
+from functions.persistence.digest import DIGEST_VERSION, node_digest, tree_digest
+from functions.persistence.snapshot import OPEN_TO_ALL, Snapshot, Trailer
+
+_CHANGES = struct.Struct(">qq36xq")  # czxid, mzxid, pzxid
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSummary:
+    """A snapshot that was read to its end, every checksum of it fitting."""
+
+    sessions: int
+    nodes: int
+    tree_digest: int  # Of the nodes that were read.
+    newest_change: int  # The highest zxid that any node carries.
+    nodes_without_acl: int  # Made while the snapshot was written: the log has their ACLs.
+    trailer: Trailer
+
+    @property
+    def is_proven(self) -> bool | None:
+        """Say whether the nodes are the whole tree of one moment, by the digest the server wrote.
+
+        None if it wrote none of a version that is known. Where transactions went on meanwhile it
+        does not fit, and says nothing: the state after them is to be proven.
+        """
+        written = self.trailer.digest
+        if written is None or written.version != DIGEST_VERSION:
+            return None
+        return written.digest == self.tree_digest
+
+    def reaches(self, zxid: int) -> int:
+        """Return up to which transaction logs are needed to make a snapshot of that name a state.
+
+        The snapshot has no trace of a later transaction, but for at most one that was being
+        applied when its writing ended.
+        """
+        digest, last = self.trailer.digest, self.trailer.last_zxid
+        return max(zxid, self.newest_change, digest.zxid if digest else 0, last or 0)
+
+
+def summarize_snapshot(snapshot: Snapshot) -> SnapshotSummary:
+    """Read a snapshot to its end; raises `Damaged` if it is not as it was written."""
+    nodes = total = newest = without_acl = 0
+    known = {OPEN_TO_ALL, *snapshot.acls}
+    for path, data, acl_number, stat in snapshot:
+        nodes += 1
+        total += node_digest(path, data, stat)
+        newest = max(newest, *_CHANGES.unpack(stat))
+        without_acl += acl_number not in known
+    if snapshot.trailer is None:
+        raise Damaged("the snapshot has been read before")
+    return SnapshotSummary(
+        len(snapshot.sessions), nodes, tree_digest(total), newest, without_acl, snapshot.trailer
+    )
