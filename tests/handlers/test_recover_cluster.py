@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -255,6 +257,17 @@ def test_no_shorter_way_lets_empty_disks_win(simulation: Any, way: str) -> None:
         assert f"zk-2 holds data up to {written:#x}" in told(simulation)
 
 
+@pytest.mark.parametrize("way", [_remake_the_cluster, _lose_the_status])
+def test_a_cluster_that_was_made_again_is_recovered_as_well(simulation: Any, way: Any) -> None:
+    written = started(simulation)
+    way(simulation)
+    simulation.settle()
+    decide(simulation, "zk-2")
+    simulation.settle()
+    assert simulation.condition("QuorumHealthy") == ("True", "AllServe")
+    assert ensemble(simulation).zxid == written
+
+
 def test_a_scale_that_waited_goes_on_after_the_recovery(simulation: Any) -> None:
     written = started(simulation)
     simulation.lose("zk-0", "zk-1")
@@ -327,3 +340,72 @@ def test_a_single_server_without_its_disk_says_that_nothing_is_left(simulation: 
     assert simulation.condition("Scaled") == ("False", "MajorityLost")
     assert "zk-0, the only server, has lost its disk" in told(simulation)
     assert "No disk holds data" in told(simulation)
+
+
+WEIGHTS = {
+    "write": 3, "lose": 1, "lose-two": 1, "kill": 1, "break": 1, "mend": 2, "scale": 5, "roll": 1,
+    "nodes": 5, "decide": 3, "restart": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_lost_in_whatever_order_no_acknowledged_write_is_lost_unseen(
+    simulation: Any, seed: int
+) -> None:
+    """Only what a person accepted may be missing; what the named server has is there."""
+    chance = random.Random(seed)
+    acknowledged = started(simulation)
+    for step in chance.choices(list(WEIGHTS), WEIGHTS.values(), k=80):
+        if step == "write" and ensemble(simulation).elect():
+            acknowledged = ensemble(simulation).write()
+        elif step != "write":
+            _happens(simulation, step, *chance.sample(simulation.pods() or ["zk-0"], k=1))
+        acknowledged = min(acknowledged, _accepted(simulation))
+        if ensemble(simulation).elect():
+            assert ensemble(simulation).zxid >= acknowledged, f"lost after {step}"
+
+
+def _happens(simulation: Any, step: str, pod: str) -> None:
+    match step:
+        case "scale" | "roll":
+            assert simulation.deliver(step).status in (204, 409)
+        case "nodes":
+            simulation.kubernetes()
+        case "decide" if simulation.cluster().status.incident:
+            decide(simulation, _newest(simulation))
+        case "restart":
+            simulation.apply(replicas=3, restartedAt=f"2026-02-02T00:00:{simulation.clock:%S}Z")
+        case "mend":
+            simulation.broken_pods.clear()
+        case _ if pod in simulation.pods():
+            _breaks(simulation, step, pod)
+
+
+def _breaks(simulation: Any, step: str, pod: str) -> None:
+    match step:
+        case "lose" if pod in _spare(simulation):
+            simulation.lose(pod)
+        case "lose-two":
+            simulation.lose(*_spare(simulation))
+        case "kill" | "break":
+            simulation.remove_pod(pod)
+            simulation.broken_pods |= {pod} if step == "break" else set()
+
+
+def _spare(simulation: Any) -> list[str]:
+    """Return every pod but that of the newest data: without it there is nothing left to lose."""
+    return [name for name in simulation.pods() if name != _newest(simulation)]
+
+
+def _newest(simulation: Any) -> str:
+    servers = ensemble(simulation).servers.values()
+    return f"zk-{max(servers, key=lambda it: (it.has_data, it.zxid)).id - 1}"
+
+
+def _accepted(simulation: Any) -> int:
+    """Return up to where a person accepted to go back: what the named server holds."""
+    recovery = simulation.cluster().status.recovery
+    if recovery is None:
+        return sys.maxsize
+    number = int(recovery.continue_from.rpartition("-")[2]) + 1
+    return int(ensemble(simulation).servers[number].zxid)
