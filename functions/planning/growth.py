@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, Ref
+from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, POD, Ref
 from functions.manifests.server_config import server_line
 from functions.planning import operation, refusal
 from functions.planning.ensemble import SeenServers
@@ -24,6 +24,7 @@ from functions.planning.scaling import (
     Move,
     RemoveMember,
     RemoveVolumes,
+    ReplacePod,
     RunServers,
     SeenEnsemble,
     next_move,
@@ -120,6 +121,8 @@ def operation_of(cluster: ZooKeeperCluster, move: Change) -> Step:
             return Step(MOVER, "RunServers", target, replicas=replicas)
         case RemoveVolumes():
             return Step(MOVER, "RemoveVolumes", _named(move))
+        case ReplacePod(name=name, uid=uid):
+            return Step(MOVER, "ReplacePod", name, pod_uid=uid)
         case _:
             assert_never(move)
 
@@ -134,6 +137,8 @@ def _sentence(move: Change) -> str:
             return f"The number of pods becomes {replicas}."
         case RemoveVolumes():
             return f"Volumes of servers that left are deleted: {_named(move)}."
+        case ReplacePod(name=name):
+            return f"{name} cannot start: its own member list lacks it. The pod is replaced."
         case _:
             assert_never(move)
 
@@ -143,6 +148,8 @@ def _named(move: RemoveVolumes) -> str:
 
 
 def _news(move: Change) -> Announce:
+    if isinstance(move, ReplacePod):
+        return Announce("Warning", "PodReplaced", _sentence(move), move.uid)
     version = getattr(move, "from_config", 0)
     return Announce("Normal", "Scaling", _sentence(move), f"{version:x}")
 
@@ -168,6 +175,8 @@ def _steps(
             return (run_servers(cluster, found, replicas),)
         case RemoveVolumes(claims=claims):
             return tuple(_deletion(cluster, *claim) for claim in claims)
+        case ReplacePod(name=name, uid=uid):
+            return (DeleteObject(Ref(POD, cluster.metadata.namespace, name), uid),)
         case _:
             assert_never(move)
 

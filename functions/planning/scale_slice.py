@@ -24,7 +24,7 @@ SCALED = "Scaled"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What `scale` looks at. `disks`, by id, is asked for only while no server leads."""
+    """What `scale` looks at. `disks`, by id: of all, or of those that do not answer."""
 
     stateful_set: SeenStatefulSet | None
     claims: tuple[SeenClaim, ...]

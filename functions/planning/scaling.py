@@ -69,6 +69,14 @@ class RemoveVolumes:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacePod:
+    """Delete the pod of a server that cannot start, so that it is prepared anew."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Nothing can be done before something else happens; `reason` is one word."""
 
@@ -76,7 +84,7 @@ class Hold:
     sentence: str
 
 
-Change = AddMember | RemoveMember | RunServers | RemoveVolumes
+Change = AddMember | RemoveMember | RunServers | RemoveVolumes | ReplacePod
 Move = Change | Hold
 
 

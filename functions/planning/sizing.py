@@ -7,6 +7,7 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
 from functions.planning import bootstrap, growth, recovery
+from functions.planning.joiners import pod_to_replace
 from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
@@ -47,7 +48,7 @@ def _after_creation(
         told = "The StatefulSet is not there yet."
         return report(cluster, record, Wanted(SCALED, "False", "NoStatefulSet", told), now)
     move, ensemble = growth.move_of(cluster, seen.servers, found)
-    move = move or volumes_to_remove(cluster, seen, ensemble)
+    move = pod_to_replace(cluster, seen) or move or volumes_to_remove(cluster, seen, ensemble)
     condition = growth.condition_of(cluster, move, ensemble)
     verdict = recovery.judge(cluster, record, seen, condition)
     config = seen.servers.config

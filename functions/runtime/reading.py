@@ -112,10 +112,13 @@ def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: Wo
 def read_disks(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], servers: SeenServers, world: World
 ) -> dict[int, DiskReport]:
-    """Return what the servers' volumes hold, by id; asked only while nobody leads."""
+    """Return what volumes hold, by id: all while nobody leads, else those of silent servers."""
     is_led = any(stats.mode == "leader" for stats in servers.stats.values())
-    reachable = [pod for pod in pods if pod.address]
-    if is_led or not reachable:
+    answering = servers.stats.keys() if is_led else ()
+    reachable = [
+        pod for pod in pods if pod.address and names.server_id(cluster, pod.name) not in answering
+    ]
+    if not reachable:
         return {}
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
         reports = list(threads.map(lambda pod: _disk(pod, world), reachable))

@@ -14,6 +14,8 @@ from functions.planning.scaling import (
     Hold,
     Move,
     RemoveMember,
+    RemoveVolumes,
+    ReplacePod,
     RunServers,
     SeenEnsemble,
     next_move,
@@ -102,8 +104,8 @@ def _after(move: Move, seen: SeenEnsemble) -> SeenEnsemble:
             seen = replace(seen, replicas=seen.replicas if replicas is None else replicas)
         case RunServers(replicas=replicas):
             seen = replace(seen, replicas=replicas)
-        case Hold():
-            raise AssertionError(move.sentence)
+        case Hold() | RemoveVolumes() | ReplacePod():
+            raise AssertionError(move)
     serving = frozenset(range(1, seen.replicas + 1))
     voters = {n for n, role in roles.items() if role == PARTICIPANT} & serving
     leader = seen.leader if seen.leader in voters else min(voters, default=0)
