@@ -130,9 +130,13 @@ def _wait(reason: str, told: str) -> Verdict:
 
 def _blocked(unwell: Sequence[SeenPod], there: str) -> Verdict:
     """Stop at a pod of the new revision that has not come back, and say what is wrong with it."""
-    told = "; ".join(f"{pod.name} {pod.trouble or 'is starting'}" for pod in unwell)
+    told = "; ".join(f"{pod.name} {pod.trouble or _under_way(pod)}" for pod in unwell)
     reason = "PodNotHealthy" if any(pod.trouble for pod in unwell) else "Rolling"
     return _wait(reason, f"{there}; waits for {told}.")
+
+
+def _under_way(pod: SeenPod) -> str:
+    return "is being stopped" if pod.is_deleting else "is starting"
 
 
 def _go_on(pod: SeenPod, there: str) -> Verdict:

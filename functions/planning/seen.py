@@ -15,7 +15,10 @@ REVISION_LABEL = "controller-revision-hash"
 
 @dataclass(frozen=True, slots=True)
 class SeenPod:
-    """One pod. `trouble` is why it does not run (`ImagePullBackOff: ...`), or empty."""
+    """One pod. `trouble` is why it does not run (`ImagePullBackOff: ...`), or empty.
+
+    A pod that is being stopped is in no trouble, however its containers end.
+    """
 
     name: str
     uid: str
@@ -56,13 +59,14 @@ class SeenStatefulSet:
 
 def seen_pod(pod: Manifest) -> SeenPod:
     metadata, status = pod["metadata"], pod.get("status", {})
+    is_deleting = "deletionTimestamp" in metadata
     return SeenPod(
         name=metadata["name"],
         uid=metadata["uid"],
         address=status.get("podIP", ""),
         is_ready=_is_true(status, "Ready"),
-        is_deleting="deletionTimestamp" in metadata,
-        trouble=_trouble(status),
+        is_deleting=is_deleting,
+        trouble="" if is_deleting else _trouble(status),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
         node=pod.get("spec", {}).get("nodeName", ""),
     )

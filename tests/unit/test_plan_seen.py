@@ -89,6 +89,14 @@ def test_what_is_being_deleted_is_seen_as_such() -> None:
     assert seen_stateful_set({"metadata": metadata, "spec": {}}).is_deleting
 
 
+def test_a_pod_that_is_being_stopped_is_in_no_trouble() -> None:
+    ended = _container(terminated={"exitCode": 143, "reason": "Error"})
+    pod = _pod(containerStatuses=[ended])
+    assert seen_pod(pod).trouble
+    pod["metadata"]["deletionTimestamp"] = "t"
+    assert seen_pod(pod).trouble == ""
+
+
 def test_counts_of_a_stateful_set_are_trusted_only_for_its_generation() -> None:
     """Guards against G11: numbers of a revision that is not the present one."""
     metadata = {"name": "a", "uid": "u", "resourceVersion": "1", "generation": 2}
