@@ -14,6 +14,7 @@ from typing import Any
 from functions.adapters.words import MAX_BYTES, exchange
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport
+from functions.planning.member_list import parse_member
 
 ASKED = "GET /disk"
 # Looking for the last transaction in a large log takes a while.
@@ -54,6 +55,7 @@ def _report(told: Mapping[str, Any]) -> DiskReport:
         epoch=max((zxid or 0) >> 32, int(told["epoch"])),
         members=_ids(told["members"]),
         voters=_ids(told["voters"]),
+        lines=tuple(parse_member(line) for line in told["lines"]),
     )
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
+from functions.manifests.names import pod_name
+from functions.manifests.server_config import server_line
 from functions.planning import recovery_words
 from functions.planning.ensemble import DiskReport
 from functions.planning.losses import Losses, age
+from functions.planning.member_list import parse_member
 from functions.planning.membership import quorum
 
 DO_NOT_MATCH = "VolumesDoNotMatch"
@@ -23,6 +26,8 @@ def mismatch(cluster: ZooKeeperCluster, record: Bootstrap, losses: Losses) -> st
     """
     if record.state != "adopted" or not losses.holders:
         return ""
+    if told := _other_names(cluster, losses):
+        return told
     newest = max(losses.holders.values(), key=age)
     wanted = newest.voters
     agreeing = {
@@ -35,6 +40,20 @@ def mismatch(cluster: ZooKeeperCluster, record: Bootstrap, losses: Losses) -> st
     if wanted == losses.voters and wanted - agreeing <= losses.empty | losses.blank:
         return ""
     return _sentence(cluster, losses, newest)
+
+
+def _other_names(cluster: ZooKeeperCluster, losses: Losses) -> str:
+    """Return which server has another name or other ports in its own list than it has now."""
+    for number, report in sorted(losses.holders.items()):
+        now = parse_member(server_line(cluster, number - 1)).address
+        known = {member.id: member.address for member in report.lines}.get(number, now)
+        if known != now:
+            return (
+                f"{pod_name(cluster, number - 1)} is {known} in its own member list and {now} by "
+                "this object, so the others would look for it in vain. Use the name, the "
+                "namespace, the cluster domain and the ports of the cluster they are of."
+            )
+    return ""
 
 
 def _agrees(report: DiskReport | None, newest: DiskReport) -> bool:

@@ -51,7 +51,7 @@ class DiskReport:
 
     `zxid` is the last complete transaction there (None: there are files, but none can be read),
     `epoch` the last one the server followed a leader in, `members` and `voters` the ids of its own
-    member list.
+    member list, `lines` that list.
     """
 
     is_empty: bool
@@ -59,3 +59,4 @@ class DiskReport:
     epoch: int
     members: frozenset[int]
     voters: frozenset[int]
+    lines: tuple[Member, ...] = ()

@@ -20,8 +20,8 @@ def disk_report(folders: Folders) -> dict[str, Any]:
     """Return `isEmpty`, `zxid` (hexadecimal, or None), `epoch`, and ids of the server's own list.
 
     `epoch` is the last one it followed a leader in: servers compare it first when they elect.
-    `members` are all ids of the list, `voters` those that vote. Raises OSError when the volume
-    cannot be read.
+    `members` are all ids of the list, `voters` those that vote, `lines` is the list as it is.
+    Raises OSError when the volume cannot be read.
     """
     seen = read_disk(folders)
     zxid = last_zxid(folders.data / _FILES, folders.log / _FILES)
@@ -31,6 +31,7 @@ def disk_report(folders: Folders) -> dict[str, Any]:
         "epoch": _epoch(folders.data / _FILES / "currentEpoch"),
         "members": sorted(seen.members),
         "voters": sorted(n for n, address in seen.members.items() if _votes(n, address)),
+        "lines": [f"server.{number}={seen.members[number]}" for number in sorted(seen.members)],
     }
 
 

@@ -40,7 +40,9 @@ from functions.api.kinds import (
 from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
 from functions.api.manifest import Manifest
 from functions.manifests.fingerprint import fingerprint
-from functions.planning.ensemble import EnsembleConfig, Member
+from functions.manifests.server_config import server_line
+from functions.planning.ensemble import EnsembleConfig
+from functions.planning.member_list import parse_member
 from functions.planning.preparation import (
     Disk,
     Found,
@@ -389,7 +391,8 @@ class Simulation:
         key = f"{metadata['namespace']}/{metadata['name'].rpartition('-')[0]}"
         if key in self.ensembles:
             return self.ensembles[key]
-        listed = tuple(Member(n, f"server-{n}", "participant") for n in sorted(members))
+        cluster = self.cluster(metadata["name"].rpartition("-")[0], metadata["namespace"])
+        listed = tuple(parse_member(server_line(cluster, n - 1)) for n in sorted(members))
         made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), self._password(metadata))
         self.zookeeper.ensembles.append(made)
         self.ensembles[key] = made

@@ -355,7 +355,7 @@ def test_whatever_is_lost_in_whatever_order_no_acknowledged_write_is_lost_unseen
     """Only what a person accepted may be missing; what the named server has is there."""
     chance = random.Random(seed)
     acknowledged = started(simulation)
-    for step in chance.choices(list(WEIGHTS), WEIGHTS.values(), k=80):
+    for step in chance.choices(list(WEIGHTS), list(WEIGHTS.values()), k=80):
         if step == "write" and ensemble(simulation).elect():
             acknowledged = ensemble(simulation).write()
         elif step != "write":
@@ -377,7 +377,7 @@ def _happens(simulation: Any, step: str, pod: str) -> None:
             simulation.apply(replicas=3, restartedAt=f"2026-02-02T00:00:{simulation.clock:%S}Z")
         case "mend":
             simulation.broken_pods.clear()
-        case _ if pod in simulation.pods():
+        case _:
             _breaks(simulation, step, pod)
 
 
@@ -387,9 +387,11 @@ def _breaks(simulation: Any, step: str, pod: str) -> None:
             simulation.lose(pod)
         case "lose-two":
             simulation.lose(*_spare(simulation))
-        case "kill" | "break":
+        case "kill" | "break" if pod in simulation.pods():
             simulation.remove_pod(pod)
             simulation.broken_pods |= {pod} if step == "break" else set()
+        case _:
+            pass  # It cannot happen to a pod that is not there.
 
 
 def _spare(simulation: Any) -> list[str]:

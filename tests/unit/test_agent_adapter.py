@@ -14,7 +14,7 @@ import pytest
 from functions.adapters.agent import ask_disk, parse_disk
 from functions.adapters.words import MAX_BYTES
 from functions.api.errors import Unavailable
-from functions.planning.ensemble import DiskReport
+from functions.planning.ensemble import DiskReport, Member
 
 TOLD = {
     "isEmpty": False,
@@ -22,8 +22,10 @@ TOLD = {
     "epoch": 3,
     "members": [1, 2, 3, 4],
     "voters": [1, 2, 3],
+    "lines": ["server.1=zk-0:2888:3888:participant;0.0.0.0:2181"],
 }
 IDS = frozenset({1, 2, 3})
+LINES = (Member(1, "zk-0:2888:3888;0.0.0.0:2181", "participant"),)
 
 
 def answer(told: Any, status: str = "200 OK") -> bytes:
@@ -35,20 +37,20 @@ def answer(told: Any, status: str = "200 OK") -> bytes:
 @pytest.mark.parametrize(
     ("told", "report"),
     [
-        pytest.param(TOLD, DiskReport(False, 0x200000003, 3, IDS | {4}, IDS), id="data"),
+        pytest.param(TOLD, DiskReport(False, 0x200000003, 3, IDS | {4}, IDS, LINES), id="data"),
         pytest.param(
             {**TOLD, "epoch": 1},
-            DiskReport(False, 0x200000003, 2, IDS | {4}, IDS),
+            DiskReport(False, 0x200000003, 2, IDS | {4}, IDS, LINES),
             id="an-epoch-older-than-the-data",
         ),
         pytest.param(
-            {"isEmpty": True, "zxid": None, "epoch": 0, "members": [], "voters": []},
+            {"isEmpty": True, "zxid": None, "epoch": 0, "members": [], "voters": [], "lines": []},
             DiskReport(True, None, 0, frozenset(), frozenset()),
             id="empty",
         ),
         pytest.param(
             {**TOLD, "zxid": None, "epoch": 0, "more": 1},
-            DiskReport(False, None, 0, IDS | {4}, IDS),
+            DiskReport(False, None, 0, IDS | {4}, IDS, LINES),
             id="unreadable",
         ),
     ],
@@ -75,6 +77,7 @@ def test_an_answer_is_read(told: Any, report: DiskReport) -> None:
         pytest.param(answer({**TOLD, "epoch": None}), id="no-epoch"),
         pytest.param(answer({**TOLD, "members": "123"}), id="a-text-for-ids"),
         pytest.param(answer({**TOLD, "voters": ["1"]}), id="texts-as-ids"),
+        pytest.param(answer({**TOLD, "lines": ["1=zk-0"]}), id="no-line"),
         pytest.param(answer({k: v for k, v in TOLD.items() if k != "voters"}), id="no-voters"),
     ],
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from functions.planning.ensemble import DiskReport
+from functions.planning.ensemble import DiskReport, Member
 from functions.planning.sizing import plan_scale
 from tests.unit.planned import NOW, condition, message, status, told
 from tests.unit.test_plan_recovery import EMPTY, LATER, LET_IN, UNKNOWN, carried_out, known, seen
@@ -70,6 +71,25 @@ def test_a_mismatch_says_which_server_holds_what() -> None:
     assert "zk-0 holds data up to 0x200000005 and a list of the servers 1, 2;" in said
     assert "zk-1 holds data up to 0x200000006 and a list of the servers 2, 3, 4;" in said
     assert "zk-2 is empty." in said
+
+
+@pytest.mark.parametrize(
+    ("address", "is_told"),
+    [
+        pytest.param("zk-0.zk.apps.svc.cluster.local:2888:3888;0.0.0.0:2181", False, id="as-now"),
+        pytest.param("zk-0.zk.apps.svc.cluster.local:2889:3888;0.0.0.0:2181", True, id="a-port"),
+        pytest.param("zk-0.zk.old.svc.cluster.local:2888:3888;0.0.0.0:2181", True, id="a-name"),
+    ],
+)
+def test_a_server_that_has_another_address_in_its_own_list_is_told(
+    address: str, is_told: bool
+) -> None:
+    old = replace(ALL, lines=(Member(1, address, "participant"),))
+    disks = {1: old, 2: ALL, 3: ALL}
+    plan = plan_scale(known(state="adopted"), seen(disks), NOW)
+    reason = "VolumesDoNotMatch" if is_told else "NoQuorum"
+    assert condition(plan, "Scaled") == ("False", reason)
+    assert (f"zk-0 is {address} in its own member list" in message(plan, "Scaled")) == is_told
 
 
 def test_a_mismatch_is_told_once() -> None:

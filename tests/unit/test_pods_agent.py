@@ -60,6 +60,7 @@ def test_a_volume_with_data_is_reported_with_how_far_it_goes(folders: Folders) -
         "epoch": 3,
         "members": [1, 2, 3],
         "voters": [1, 2],
+        "lines": sorted(MEMBERS.splitlines()),
     }
 
 
@@ -71,7 +72,14 @@ def test_a_volume_that_was_lost_and_prepared_anew_is_empty(folders: Folders) -> 
 
 def test_a_volume_that_nothing_has_touched_is_empty(folders: Folders) -> None:
     report = disk_report(folders)
-    assert report == {"isEmpty": True, "zxid": None, "epoch": 0, "members": [], "voters": []}
+    assert report == {
+        "isEmpty": True,
+        "zxid": None,
+        "epoch": 0,
+        "members": [],
+        "voters": [],
+        "lines": [],
+    }
 
 
 def test_a_server_that_never_followed_a_leader_has_no_epoch(folders: Folders) -> None:

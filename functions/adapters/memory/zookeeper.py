@@ -214,13 +214,14 @@ class MemoryZooKeeper:
         raise Unavailable(f"{host}:{port} cannot be asked: connection refused")
 
 
-def _report(server: MemoryServer, members: Iterable[Member]) -> DiskReport:
+def _report(server: MemoryServer, members: tuple[Member, ...]) -> DiskReport:
     return DiskReport(
         is_empty=not server.has_data,
         zxid=server.zxid if server.has_data else None,
         epoch=server.zxid >> 32,
         members=frozenset(member.id for member in members),
         voters=frozenset(_voters(members)),
+        lines=members,
     )
 
 
