@@ -23,7 +23,7 @@ class ReadLog:
     @property
     def last(self) -> int:
         """The newest transaction; 0 if there is none."""
-        return self.summary.runs[-1].last if self.summary.runs else 0
+        return max((run.last for run in self.summary.runs), default=0)
 
 
 @dataclass(frozen=True, slots=True)

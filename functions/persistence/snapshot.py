@@ -10,7 +10,7 @@ A snapshot is fuzzy: it is written while transactions go on, and holds all up to
 name and some of those after. Only the log makes it a state that ever was.
 
 Sessions and ACLs are held; of the nodes one at a time, and a block of the file. Every byte is
-checked. What compression adds is not: a gzip header has a time and a system that nobody reads.
+checked; where gzip packed it, a byte may change that changes nothing of what was packed.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Snapshot:
             path_at = at + 4
             path_end = path_at + _length(number(data, at)[0], 0)
             path = data[path_at:path_end]
-            if path == _END:
+            if path == _END and path_end <= size:
                 reader.at = path_end
                 return True
             if path_end + 4 > size:
