@@ -51,7 +51,9 @@ def gaps(found: CompleteSet) -> list[tuple[int, int | None, str]]:
         pytest.param([5], [log((1, 5))], "snapshot.5", [], 5, id="a-log-that-adds-nothing"),
         pytest.param([5], [log((1, 9))], "snapshot.5", ["log.1"], 9, id="the-log-it-lies-in"),
         pytest.param([5], [log((1, 5)), log((6, 9))], "snapshot.5", ["log.6"], 9, id="the-next"),
-        pytest.param([0], [log((1, 3)), log((4, 9))], "snapshot.0", ["log.1", "log.4"], 9, id="all"),
+        pytest.param(
+            [0], [log((1, 3)), log((4, 9))], "snapshot.0", ["log.1", "log.4"], 9, id="all-of-them"
+        ),
         pytest.param([5, 16], [log((1, 20))], "snapshot.10", ["log.1"], 20, id="the-newest"),
         pytest.param(
             [9], [log((1, 4)), log((7, 12))], "snapshot.9", ["log.7"], 12, id="a-gap-from-before-it"
