@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.manifests.names import server_id
+from functions.planning.recovery import leads
 from functions.planning.scale_slice import Seen
 from functions.planning.scaling import ReplacePod, wanted_roles
 
 
 def pod_to_replace(cluster: ZooKeeperCluster, seen: Seen) -> ReplacePod | None:
     """Return the first pod whose server is wanted, answers nothing and will not start again."""
+    if cluster.spec.storage.ephemeral and not leads(seen):
+        return None  # A joiner that had caught up may hold the newest data that is left.
     wanted = wanted_roles(cluster.spec.replicas, cluster.spec.observers)
     pods = {server_id(cluster, pod.name): pod for pod in seen.pods if not pod.is_deleting}
     for number in sorted(wanted.keys() & pods.keys() - seen.servers.stats.keys()):

@@ -64,6 +64,14 @@ def test_a_pod_is_replaced_only_if_its_server_cannot_start(
     assert pod_to_replace(cluster(replicas=replicas), seen) == wanted
 
 
+@pytest.mark.parametrize("modes", [SERVING, ()], ids=["led", "nobody-leads"])
+def test_an_ephemeral_pod_is_not_replaced_while_it_may_hold_the_only_data(
+    modes: tuple[str, ...],
+) -> None:
+    ephemeral = cluster(replicas=3, storage={"ephemeral": True})
+    assert (pod_to_replace(ephemeral, _seen(_disk(1, 2), *modes)) is None) == (not modes)
+
+
 def test_the_replacement_is_told_recorded_and_made_by_uid() -> None:
     members = [{"id": number, "role": "participant", "configVersion": 7} for number in (1, 2)]
     known: Any = cluster(
