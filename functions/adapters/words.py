@@ -11,6 +11,8 @@ from functions.planning.ensemble import EnsembleConfig, ServerStats
 from functions.planning.member_list import parse_config
 
 MAX_BYTES = 64 * 1024
+# Who does not even answer that is cut off, or gone.
+CONNECT_SECONDS = 2.0
 
 _NOT_SERVING = "not currently serving requests"
 _NOT_ALLOWED = "not in the whitelist"
@@ -32,7 +34,9 @@ def exchange(what: str, request: bytes, host: str, port: int, *, timeout: float)
     where = f"{host}:{port}"
     deadline = time.monotonic() + timeout
     try:
-        with socket.create_connection((host, port), timeout=timeout) as connection:
+        within = min(timeout, CONNECT_SECONDS)
+        with socket.create_connection((host, port), timeout=within) as connection:
+            connection.settimeout(timeout)
             connection.sendall(request)
             return _read(connection, deadline)
     except TimeoutError as error:
