@@ -29,6 +29,8 @@ from functions.runtime.events import role_event
 log = logging.getLogger("agent")
 
 PAUSE_SECONDS = 1.0
+# How often the HTTP server looks whether it shall stop; it never shall.
+POLL_SECONDS = 60.0
 # kube-proxy takes in changes once a second at most, and hears of them a moment late.
 FAREWELL_SECONDS = 2.0
 LOOK_SECONDS = 0.1
@@ -111,7 +113,8 @@ def serve(environment: Mapping[str, str]) -> None:
     address = ("", int(environment["AGENT_PORT"]))
     while True:
         try:
-            Endpoints(address, {"/disk": lambda: disk_report(folders)}).serve_forever()
+            server = Endpoints(address, {"/disk": lambda: disk_report(folders)})
+            server.serve_forever(POLL_SECONDS)
         except OSError as error:
             log.warning("cannot listen on port %s: %s", address[1], error)
             time.sleep(PAUSE_SECONDS)
