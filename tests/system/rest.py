@@ -49,6 +49,27 @@ def get(kubeconfig: Path, namespace: str, kind: str, name: str = "", **query: st
             raise AssertionError(f"{url}: {error.code} {error.read().decode()}") from error
 
 
+def evict(kubeconfig: Path, namespace: str, pod: str) -> int:
+    """Ask for a pod's eviction, as a drain does; return the status: 201, or 429 when refused."""
+    server, token, trust = _access(kubeconfig.read_text())
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": namespace},
+    }
+    request = urllib.request.Request(
+        f"{server}/api/v1/namespaces/{namespace}/pods/{pod}/eviction",
+        json.dumps(eviction).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS, context=trust) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
 @functools.cache
 def _access(kubeconfig: str) -> tuple[str, str, ssl.SSLContext]:
     """Return address, token and trust of a kubeconfig's text (JSON is YAML)."""
