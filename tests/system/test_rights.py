@@ -25,6 +25,7 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
     "observe": {("patch", "zookeeperclusters/status"), ("create", "events")},
     "scale": {
         ("patch", "zookeeperclusters/status"),
+        ("delete", "pods"),
         *((verb, "persistentvolumeclaims") for verb in ("create", "delete")),
         ("patch", "statefulsets"),
         *((verb, "poddisruptionbudgets") for verb in ("create", "patch", "delete")),
