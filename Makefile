@@ -13,7 +13,7 @@ endif
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak check golden crds lock bench clean
+.PHONY: help setup demo down status test soak check model golden crds lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -44,14 +44,17 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 2 tests/unit tests/handlers
+	@$(BIN)/pytest -q -n 2 -m "not large" tests/unit tests/handlers tests/model
 
 test: setup ## All tests, on real servers and a real control plane
-	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract
+	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract tests/model
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
 	@$(BIN)/pytest -q -s -m soak tests/system
+
+model: $(INSTALLED) ## Search every state of small ensembles with faults; prints how many were visited
+	@$(BIN)/pytest -q -s tests/model
 
 golden: $(INSTALLED) ## Write the expected files under tests/ anew; read the difference before you commit it
 	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/handlers/test_render.py tests/unit/test_manifests_objects.py

@@ -65,8 +65,20 @@ def move_of(
     cluster: ZooKeeperCluster, servers: SeenServers, found: SeenStatefulSet
 ) -> tuple[Move | None, SeenEnsemble]:
     """Return the next move and what it was decided from."""
-    seen = seen_ensemble(servers, found, server_count(cluster))
+    needed = max(server_count(cluster), _being_started(cluster))
+    seen = seen_ensemble(servers, found, needed)
     return next_move(wanted_roles(cluster.spec.replicas, cluster.spec.observers), seen), seen
+
+
+def _being_started(cluster: ZooKeeperCluster) -> int:
+    """Return how many pods the step on record needs: it may have made a member nobody wrote down.
+
+    Without that server's pod the others may be no majority, and can never say that it is one.
+    """
+    step = cluster.status.operation
+    if step is None or step.step not in ("AddMember", "RunServers"):
+        return 0
+    return max(step.server_id or 0, step.replicas or 0)
 
 
 def condition_of(cluster: ZooKeeperCluster, move: Move | None, seen: SeenEnsemble) -> Wanted:

@@ -1,4 +1,4 @@
-"""Servers that cannot start again because their own member list lacks them."""
+"""Servers that are, or may be, members already although not everybody knows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 
 from functions.api.kinds import POD, Ref
 from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers
+from functions.planning.growth import move_of
 from functions.planning.joiners import pod_to_replace
 from functions.planning.member_list import parse_member
 from functions.planning.scale_slice import Seen
-from functions.planning.scaling import ReplacePod
+from functions.planning.scaling import Hold, ReplacePod, RunServers
 from functions.planning.seen import SeenPod
 from functions.planning.sizing import plan_scale
 from functions.planning.steps import DeleteObject, Plan
@@ -87,3 +88,23 @@ def test_the_replacement_is_told_recorded_and_made_by_uid() -> None:
     assert known.status.operation.step == "ReplacePod"
     assert known.status.operation.pod_uid == "uid-of-zk-2"
     assert plans[-1][0] == DeleteObject(Ref(POD, "apps", "zk-2"), "uid-of-zk-2")
+
+
+@pytest.mark.parametrize(
+    ("step", "pods"),
+    [
+        pytest.param({"step": "AddMember", "serverId": 2}, 2, id="it-is-being-added"),
+        pytest.param({"step": "RunServers", "replicas": 2}, 2, id="its-pod-is-being-started"),
+        pytest.param({"step": "RemoveMember", "serverId": 2}, 0, id="it-is-being-removed"),
+        pytest.param(None, 0, id="nothing-is-under-way"),
+    ],
+)
+def test_while_nobody_leads_a_server_that_may_be_a_member_has_its_pod(
+    step: dict[str, Any] | None, pods: int
+) -> None:
+    """The change took effect, its writer died, a late delivery stopped the pod (tests/model)."""
+    operation = {"operation": {"type": "Scale", **step}} if step is not None else {}
+    members = [{"id": 1, "role": "participant"}]
+    known = cluster({"bootstrap": record("completed", 1), "members": members, **operation})
+    move, _ = move_of(known, SeenServers({}, {}, None), stateful_set(1))
+    assert move == RunServers(pods) if pods else isinstance(move, Hold)
