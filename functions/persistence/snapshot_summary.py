@@ -9,7 +9,7 @@ from functions.persistence.damage import Damaged
 from functions.persistence.digest import DIGEST_VERSION, node_digest, tree_digest
 from functions.persistence.snapshot import OPEN_TO_ALL, Snapshot, Trailer
 
-_CHANGES = struct.Struct(">qq36xq")  # czxid, mzxid, pzxid
+_CHANGES = struct.Struct(">8xq36xq")  # mzxid and pzxid; neither is ever before czxid
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,14 @@ class SnapshotSummary:
 def summarize_snapshot(snapshot: Snapshot) -> SnapshotSummary:
     """Read a snapshot to its end; raises `Damaged` if it is not as it was written."""
     nodes = total = newest = without_acl = 0
+    unpack = _CHANGES.unpack
     known = {OPEN_TO_ALL, *snapshot.acls}
     for path, data, acl_number, stat in snapshot:
         nodes += 1
         total += node_digest(path, data, stat)
-        newest = max(newest, *_CHANGES.unpack(stat))
+        changed, child_changed = unpack(stat)
+        if changed > newest or child_changed > newest:
+            newest = max(changed, child_changed)
         without_acl += acl_number not in known
     if snapshot.trailer is None:
         raise Damaged("the snapshot has been read before")
