@@ -50,8 +50,9 @@ def test_a_roll_and_a_change_of_size_do_not_disturb_each_other() -> None:
     visited(Scenario(established(3, faults, size=3), sizes(3)), "a roll while scaling")
 
 
-def test_what_was_read_before_others_wrote_does_no_harm() -> None:
-    faults = Faults(targets=2, slow=1)
+@pytest.mark.parametrize("changes", [1, pytest.param(2, marks=pytest.mark.large)])
+def test_what_was_read_before_others_wrote_does_no_harm(changes: int) -> None:
+    faults = Faults(targets=changes, slow=1)
     visited(Scenario(established(3, faults, size=3), sizes(3)), "a slow delivery")
 
 
