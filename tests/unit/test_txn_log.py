@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,10 @@ def ending(content: bytes, block: int = 256) -> Ending:
         ),
         pytest.param(log_of(1) + FRAME.pack(1, -5) + bytes(99), [1], DAMAGED, id="negative-length"),
         pytest.param(log_of(1) + FRAME.pack(1, 9) + bytes(99), [1], CUT, id="tiny-length"),
+        pytest.param(
+            log_of(1) + FRAME.pack(zlib.adler32(b"tiny"), 4) + b"tinyB",
+            [1], DAMAGED, id="too-small-for-a-transaction",
+        ),
         pytest.param(
             LOG_HEADER + record(0x1000000FF, bytes(200_000)), [0x1000000FF], WHOLE, id="large"
         ),
