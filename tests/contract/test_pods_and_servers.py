@@ -13,8 +13,8 @@ from kazoo.client import KazooClient
 from functions.adapters.words import ask, parse_stats
 from functions.api.errors import Unavailable
 from functions.planning.member_list import host_of, parse_member
+from functions.pods.last_zxid import last_zxid
 from functions.pods.role import CALM_SECONDS, roles
-from functions.pods.txn_log import last_zxid
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.processes import until
 
