@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,9 +44,9 @@ def ensemble_of(tmp_path: Path) -> Iterator[Callable[..., RealEnsemble]]:
     """Makes ensembles of real ZooKeeper servers, not started yet; all end with the test."""
     made: list[RealEnsemble] = []
 
-    def make(servers: int, *, reconfig: bool = True) -> RealEnsemble:
+    def make(servers: int, **options: Any) -> RealEnsemble:
         lines = [line(id, host) for id, host in enumerate(fresh_hosts(servers), start=1)]
-        made.append(RealEnsemble(tmp_path / str(len(made)), lines, reconfig=reconfig))
+        made.append(RealEnsemble(tmp_path / str(len(made)), lines, **options))
         return made[-1]
 
     yield make

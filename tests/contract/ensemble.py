@@ -7,7 +7,7 @@ import base64
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,8 @@ class RealEnsemble:
     lines: list[str]
     password: str = "secret"
     reconfig: bool = True
-    jars: Path = field(default_factory=lambda: asyncio.run(fetch(VERSION)) / "lib")
+    version: str = VERSION
+    settings: Mapping[str, str] = field(default_factory=dict)
     running: dict[int, ExitStack] = field(default_factory=dict)
 
     def start(self, *ids: int, extra: str = "", version: int = 0) -> None:
@@ -62,10 +63,12 @@ class RealEnsemble:
             "reconfigEnabled": str(self.reconfig).lower(),
             "4lw.commands.whitelist": "srvr,conf",
             "admin.enableServer": "false",
+            **self.settings,
         }
         (home / "zoo.cfg").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
 
     def _command(self, home: Path) -> list[str]:
+        jars = asyncio.run(fetch(self.version)) / "lib"
         digest = hashlib.sha1(f"super:{self.password}".encode()).digest()
         authority = "zookeeper.DigestAuthenticationProvider.superDigest"
         return [
@@ -73,7 +76,7 @@ class RealEnsemble:
             *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
             f"-D{authority}=super:{base64.b64encode(digest).decode()}",
             "-Dzookeeper.forceSync=no",
-            *("-cp", f"{self.jars}/*"),
+            *("-cp", f"{jars}/*"),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             str(home / "zoo.cfg"),
         ]

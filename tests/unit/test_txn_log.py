@@ -74,6 +74,10 @@ def ending(content: bytes, block: int = 256) -> Ending:
             log_of(1) + FRAME.pack(1, 9999) + bytes(600) + record(2) + record(3) + bytes(900),
             [1], DAMAGED, id="absurd-length-far-before-a-record",
         ),
+        pytest.param(
+            log_of(1) + record(2, b"B" + FRAME.pack(5, 40) + bytes(40) + b"B" + bytes(50))[:-9],
+            [1], CUT, id="cut-and-like-a-record-inside",
+        ),
         pytest.param(log_of(1) + FRAME.pack(1, -5) + bytes(99), [1], DAMAGED, id="negative-length"),
         pytest.param(log_of(1) + FRAME.pack(1, 9) + bytes(99), [1], CUT, id="tiny-length"),
         pytest.param(
@@ -93,6 +97,13 @@ def test_a_log_is_read_to_its_last_complete_record_and_says_why(
     content: bytes, found: list[int], end: Ending
 ) -> None:
     assert (read(content), ending(content)) == (found, end)
+
+
+@pytest.mark.parametrize("block", range(40, 140))
+def test_a_record_behind_damage_is_found_wherever_blocks_end(block: int) -> None:
+    content = log_of(1) + FRAME.pack(1, 0x7FFFFFFF) + bytes(50) + b"xB" + record(2) + b"x"
+    assert ending(content, block) == DAMAGED
+    assert ending(content[: -len(record(2)) - 1], block) == CUT
 
 
 @pytest.mark.parametrize(
