@@ -32,6 +32,7 @@ class Teller:
         self._first_pause = pause
         self._changed = threading.Condition()
         self._newest: list[str] = []
+        self._said = ""
 
     def tell(self, role: str) -> None:
         with self._changed:
@@ -55,8 +56,11 @@ class Teller:
         try:
             self._send(role)
         except Unavailable as error:
-            log.warning("role %s is not told yet: %s", role, error)
+            if str(error) != self._said:  # A broker that is away for a day is worth one line.
+                log.warning("the role is not told yet: %s", error)
+            self._said = str(error)
             return False
+        self._said = ""
         return True
 
     def _forget(self, told: list[str]) -> None:

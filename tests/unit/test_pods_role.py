@@ -166,6 +166,15 @@ def test_a_role_is_told_until_it_is_taken_and_then_no_more() -> None:
     assert tried == [*["leader"] * 4, "none"]
 
 
+def test_a_broker_that_stays_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    teller = Teller(_failing(5, []), pause=0.001)
+    teller.tell("leader")
+    teller.tell_next()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the role is not told yet: not now"
+    ]
+
+
 def test_what_was_not_taken_in_time_is_never_told_when_there_is_something_newer() -> None:
     tried: list[str] = []
 
