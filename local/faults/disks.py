@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from local.faults.errors import CannotFault
 
 FILLER = ".filled-on-purpose"
+CHUNK = bytes(2**20)
 
 
 def fill(folder: Path) -> None:
@@ -18,13 +20,14 @@ def fill(folder: Path) -> None:
             f"{folder.name} is a folder on this machine's disk, which is not filled for a test: "
             "use a claim of storage class `sized`, whose volumes have the size they say."
         )
-    descriptor = os.open(folder / FILLER, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        while left := os.statvfs(folder).f_bavail:
-            size = left * os.statvfs(folder).f_frsize
-            os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, size)
-    finally:
-        os.close(descriptor)
+    # Asked for the free space first, a server that writes meanwhile would make the answer wrong.
+    with (folder / FILLER).open("ab", buffering=0) as filler:
+        try:
+            while filler.write(CHUNK):
+                pass
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 def free(folder: Path) -> None:
