@@ -16,6 +16,8 @@ from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport
 from functions.planning.member_list import parse_member
 
+# `functions.api.ports` says the same to the pods; reading it here would load the API's models.
+AGENT_PORT = 1988
 ASKED = "GET /disk"
 # Looking for the last transaction in a large log takes a while; a frozen agent costs this much.
 DISK_SECONDS = 5.0

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from functions.adapters.agent import ask_disk
+from functions.adapters.agent import AGENT_PORT, ask_disk
 from functions.adapters.words import ask, parse_conf, parse_stats
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.api.ports import AGENT_PORT
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.planning.member_list import parse_config
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.adapters.agent import AGENT_PORT as ASKED_PORT
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
     CONFIG_MAP,
@@ -18,6 +19,7 @@ from functions.api.kinds import (
     Ref,
 )
 from functions.api.manifest import Manifest, ref_of
+from functions.api.ports import AGENT_PORT
 from functions.manifests.access import super_user_digest, super_user_secret
 from functions.manifests.claims import claims
 from functions.manifests.config_map import config_hash
@@ -206,6 +208,11 @@ def test_the_agent_can_change_nothing_and_has_no_say_in_readiness() -> None:
         "data": True, "datalog": True, "config": True,
     }  # fmt: skip
     assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "zookeeper"
+
+
+def test_the_agent_answers_where_it_is_asked() -> None:
+    """The two constants are in layers that must not know each other's libraries."""
+    assert AGENT_PORT == ASKED_PORT
 
 
 @pytest.mark.parametrize(
