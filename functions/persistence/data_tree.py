@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functions.persistence.digest import node_digest, tree_digest
 from functions.persistence.jute import Acl, text_of
 from functions.persistence.snapshot import Snapshot
-from functions.persistence.stat import STAT, Stat, is_session
+from functions.persistence.stat import STAT, Stat, is_session, stat_of
 from functions.persistence.txn import (
     Check,
     CloseSession,
@@ -156,8 +156,8 @@ def tree_of(snapshot: Snapshot) -> DataTree:
 
 
 def _named(snapshot: Snapshot) -> Iterator[tuple[str, Node]]:
-    for node in snapshot:
-        yield text_of(node.path), Node(node.data, snapshot.acl(node.acl_number), node.stat)
+    for path, data, acl_number, stat in snapshot:
+        yield text_of(path), Node(data, snapshot.acl(acl_number), stat_of(stat))
 
 
 def _key(path: str) -> str:

@@ -24,7 +24,7 @@ from functions.persistence.block_reader import BLOCK, LARGEST, BlockReader
 from functions.persistence.compression import plain
 from functions.persistence.damage import Damaged
 from functions.persistence.jute import Acl, Archive
-from functions.persistence.stat import STAT, Stat, stat_of
+from functions.persistence.stat import STAT
 
 MAGIC = b"ZKSN"
 VERSION = 2
@@ -38,21 +38,14 @@ _SEAL_BYTES = 8 + len(_SEAL_END)
 _DIGEST_BYTES = 20 + _SEAL_BYTES
 _ZXID_BYTES = 8 + _SEAL_BYTES
 _ABSENT = -1
+_NOTHING = b"\0"  # No path: what comes before the root.
 OPEN_TO_ALL = -1
 OPEN_ACL = (Acl(31, "world", "anyone"),)
 
 
-class StoredNode(NamedTuple):
-    """A node as it lies in the file; the root's path is empty."""
-
-    path: bytes
-    data: bytes | None
-    acl_number: int
-    stat_bytes: bytes
-
-    @property
-    def stat(self) -> Stat:
-        return stat_of(self.stat_bytes)
+# A node as it lies in the file: path (the root's is empty), data, ACL's number, stored numbers. A
+# bare tuple, because there are millions of them.
+StoredNode = tuple[bytes, bytes | None, int, bytes]
 
 
 class TreeDigest(NamedTuple):
@@ -90,15 +83,19 @@ class Snapshot:
 
     def __iter__(self) -> Iterator[StoredNode]:
         """Yield the nodes once, parents before children, and check the seals behind them."""
-        before = b""
+        before = parent_before = _NOTHING
         for node in self._nodes():
-            parent = node.path.rpartition(b"/")[0]
+            path = node[0]
+            parent = path.rpartition(b"/")[0]
             # From the root down, so a node's parent is the node before it or above that one.
-            if not (before == parent or before.startswith(parent + b"/")):
-                raise Damaged(f"the parent of {node.path.decode(errors='replace')} is missing")
-            before = node.path
+            is_known = parent == parent_before or (before + b"/").startswith(parent + b"/")
+            if path and not is_known:
+                raise Damaged(f"the parent of {path.decode(errors='replace')} is missing")
+            before, parent_before = path, parent
             yield node
         self.trailer = self._read_trailer()
+        if before is _NOTHING:
+            raise Damaged("it has not even a root")
 
     def _nodes(self) -> Iterator[StoredNode]:
         while not (yield from self._nodes_at_hand()):
@@ -127,7 +124,7 @@ class Snapshot:
                 break
             content = None if length == _ABSENT else data[start:stop]
             at = stop + _AFTER_DATA
-            yield StoredNode(path, content, long(data, stop)[0], data[stop + 8 : at])
+            yield path, content, long(data, stop)[0], data[stop + 8 : at]
         reader.at = at
         return False
 

@@ -56,7 +56,8 @@ def summarize_snapshot(snapshot: Snapshot) -> SnapshotSummary:
         changed, child_changed = unpack(stat)
         if changed > newest or child_changed > newest:
             newest = max(changed, child_changed)
-        without_acl += acl_number not in known
+        if acl_number not in known:
+            without_acl += 1
     if snapshot.trailer is None:
         raise Damaged("the snapshot has been read before")
     return SnapshotSummary(

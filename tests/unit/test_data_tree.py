@@ -212,6 +212,14 @@ def test_a_node_that_is_there_already_keeps_its_data_and_takes_the_acl() -> None
     assert later_kind.nodes["/"].stat[5::3] == (1, 1)
 
 
+@pytest.mark.parametrize("operation", [Delete("/b"), create("/b", cversion=3)], ids=str)
+def test_the_numbers_of_a_parent_never_go_back(operation: Operation) -> None:
+    later = Stat(0, 0, 0, 0, 0, 7, 0, 0, 9)  # The snapshot holds what came after the transaction.
+    tree = DataTree([("", Node(b"", OPEN, later))])
+    tree.apply(Transaction(SESSION, 5, 100, operation, None))
+    assert tree.nodes["/"].stat == later
+
+
 def test_the_tree_of_a_snapshot_has_its_nodes_and_digest() -> None:
     content = snapshot_of(node(""), node("/a", b"x", acl=4), acl_cache={4: ALICE})
     tree = tree_of(Snapshot(io.BytesIO(content)))

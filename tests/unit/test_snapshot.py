@@ -14,9 +14,9 @@ from functions.persistence.compression import plain
 from functions.persistence.damage import Damaged
 from functions.persistence.digest import node_digest, tree_digest
 from functions.persistence.jute import Acl
-from functions.persistence.snapshot import Snapshot, StoredNode, Trailer, TreeDigest
+from functions.persistence.snapshot import Snapshot, Trailer, TreeDigest
 from functions.persistence.snapshot_summary import SnapshotSummary, summarize_snapshot
-from functions.persistence.stat import STAT, Stat
+from functions.persistence.stat import STAT, Stat, stat_of
 from tests.unit.zookeeper_files import (
     NEW,
     OPEN,
@@ -56,7 +56,7 @@ def test_a_snapshot_gives_its_sessions_acls_nodes_and_what_seals_it() -> None:
     snapshot = opened(WHOLE)
     found = list(snapshot)
     assert snapshot.sessions == {5: 4000, -6: 30000}
-    assert [(each.path.decode(), each.data) for each in found] == [
+    assert [(path.decode(), data) for path, data, _, _ in found] == [
         ("", b"root"),
         ("/zookeeper", b""),
         ("/a", b"x" * 300),
@@ -64,7 +64,7 @@ def test_a_snapshot_gives_its_sessions_acls_nodes_and_what_seals_it() -> None:
         ("/a/b/ü", b"\0"),
         ("/c", b""),
     ]
-    assert [snapshot.acl(each.acl_number) for each in found] == [
+    assert [snapshot.acl(number) for _, _, number, _ in found] == [
         OPEN,
         OPEN,
         ALICE,
@@ -72,7 +72,7 @@ def test_a_snapshot_gives_its_sessions_acls_nodes_and_what_seals_it() -> None:
         None,
         OPEN,
     ]
-    assert [each.stat.pzxid for each in found] == [1, 1, 1, 9, 1, 1]
+    assert [stat_of(stat).pzxid for _, _, _, stat in found] == [1, 1, 1, 9, 1, 1]
     assert snapshot.trailer == Trailer(TreeDigest(9, 2, DIGEST), 9)
 
 
@@ -83,9 +83,9 @@ def test_the_size_of_a_block_changes_nothing(block: int) -> None:
 
 def test_the_numbers_of_a_node_are_read_in_their_stored_order() -> None:
     (found,) = opened(snapshot_of(node("", b"", stat=STAT_OF_TEN)))
-    assert found == StoredNode(b"", b"", -1, STAT.pack(*STAT_OF_TEN))
-    assert found.stat == STAT_OF_TEN
-    assert found.stat.owner == 8
+    assert found == (b"", b"", -1, STAT.pack(*STAT_OF_TEN))
+    assert stat_of(found[3]) == STAT_OF_TEN
+    assert stat_of(found[3]).owner == 8
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,8 @@ BODY = SNAPSHOT_HEADER + number(0) + number(0)
         ),
         pytest.param(BODY + number(0x7FFFFFFF) + bytes(3000), "more than 2000", id="huge-path"),
         pytest.param(snapshot_of(node(""), node("/a/b")), "parent of /a/b", id="an-orphan"),
+        pytest.param(snapshot_of(node("/a")), "parent of /a ", id="no-root-but-more"),
+        pytest.param(snapshot_of(), "not even a root", id="no-root"),
         pytest.param(
             snapshot_of(node(""), node("/ab"), node("/a/b")), "parent of /a/b", id="a-likeness"
         ),
@@ -248,7 +250,7 @@ def test_a_snapshot_packed_by_snappy_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("elements", "unpacked"),
+    ("elements", "expected"),
     [
         pytest.param(bytes([2 << 2]) + b"abc", b"abc", id="short-literal"),
         pytest.param(literal(b"abc" * 50), b"abc" * 50, id="long-literal"),
@@ -261,9 +263,9 @@ def test_a_snapshot_packed_by_snappy_is_the_same() -> None:
         ),
     ],
 )
-def test_what_snappy_does_is_undone(elements: bytes, unpacked: bytes) -> None:
-    packed = snappy(varint(len(unpacked)) + elements)
-    assert plain(io.BytesIO(packed), "snappy").read(1) == unpacked
+def test_what_snappy_does_is_undone(elements: bytes, expected: bytes) -> None:
+    packed = snappy(varint(len(expected)) + elements)
+    assert unpacked(packed) == expected
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,12 @@ def test_what_snappy_does_is_undone(elements: bytes, unpacked: bytes) -> None:
 )
 def test_what_snappy_did_not_write_is_refused(content: bytes) -> None:
     with pytest.raises(Damaged):
-        opened(content, "snappy")
+        unpacked(content)
+
+
+def unpacked(content: bytes) -> bytes:
+    chunks = plain(io.BytesIO(content), "snappy")
+    return b"".join(iter(lambda: chunks.read(1), b""))
 
 
 def test_an_unknown_compression_is_refused() -> None:
