@@ -68,15 +68,17 @@ def test_the_files_of_a_server_hold_what_clients_saw_from_whichever_snapshot(
     chosen = complete_set(files.snapshots(), files.logs())
     assert chosen.is_complete, chosen.gaps
     assert {epoch(name.zxid) for name in chosen.logs} == {2}
-    whole = fuzzy = 0
+    whole = fuzzy = proven = 0
     for snapshot in files.snapshots():
         assert snapshot.name.compression == compression
         tree = files.tree_from(snapshot)
         assert tree.zxid == chosen.zxid
         assert _differences(tree, expected) == {}
         whole += 1
+        proven += bool(snapshot.summary.is_proven)
         fuzzy += snapshot.reaches > snapshot.name.zxid
     assert whole >= len(files.names(SNAPSHOT)) - STOPS
+    assert proven, "the one that the second leader began with was written at rest"
     assert fuzzy > 2, "snapshots were written while transactions went on"
 
 
