@@ -16,7 +16,7 @@ from tests.system.writing import continuous_writes
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
-ROUNDS = 3
+ROUNDS = 5
 MOST = 1.5
 LAST = 3
 
