@@ -7,7 +7,7 @@ import sys
 
 from tests.system.clusters import Cluster, now
 
-LONG_ENOUGH_SECONDS = 6.0
+LONG_ENOUGH_SECONDS = 4.0
 # Runs inside the platform: prints the last zxid of one server.
 SRVR = """
 import re, socket, sys
