@@ -65,8 +65,7 @@ SAMPLES = [
     pytest.param(name, path.stem, id=path.stem)
     for name in NAMES
     for path in sorted(EVENTS.glob("*.json"))
-    if path.stem == name or path.stem in (f"{name}-owned", f"{name}-claim", f"{name}-all")
-    or path.stem == f"{name}-no-object"
+    if path.stem.removeprefix(name) in ("", "-owned", "-claim", "-all", "-no-object", "-role")
 ]  # fmt: skip
 
 
