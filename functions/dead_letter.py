@@ -23,7 +23,7 @@ def dead_letter(event: Event, world: World) -> None:
     told = _sentence(event)
     log.warning("dead letter", extra={"event": dict(event.attributes), "why": told})
     for cluster in _clusters(event, world):
-        # The same failure is told once for each state of the spec: forty Events would hide the rest.
+        # The same failure is told once for a generation: forty Events would hide the rest.
         apply((Announce("Warning", "EventFailed", told),), cluster, world)
 
 

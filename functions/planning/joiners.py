@@ -2,13 +2,15 @@
 
 A joiner takes over the committed list as soon as it has caught up, before it is in there. When its
 container ends then, every further start ends with `My id 4 not in the peer list` (tried), for only
-the preparation gives it a list to start from, and that runs once for each pod.
+the preparation gives it a list to start from, and that runs once for each pod. The same holds for
+a server whose files are gone, list and all, while its pod stays.
 """
 
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.manifests.names import server_id
+from functions.planning.ensemble import DiskReport
 from functions.planning.recovery import leads
 from functions.planning.scale_slice import Seen
 from functions.planning.scaling import ReplacePod, wanted_roles
@@ -22,6 +24,11 @@ def pod_to_replace(cluster: ZooKeeperCluster, seen: Seen) -> ReplacePod | None:
     pods = {server_id(cluster, pod.name): pod for pod in seen.pods if not pod.is_deleting}
     for number in sorted(wanted.keys() & pods.keys() - seen.servers.stats.keys()):
         report = seen.disks.get(number)
-        if report is not None and report.members and number not in report.members:
+        if report is not None and _lacks_itself(number, report, seen):
             return ReplacePod(pods[number].name, pods[number].uid)
     return None
+
+
+def _lacks_itself(number: int, report: DiskReport, seen: Seen) -> bool:
+    """Whether its list lacks the server, or is gone with its files and a leader can fill it."""
+    return number not in report.members and (bool(report.members) or leads(seen))

@@ -254,19 +254,22 @@ def test_a_roll_to_pods_that_fit_nowhere_costs_one_server_and_goes_back(
 
 
 def _lose_in_place(who: str) -> Scene:
-    """The files of a server are gone, and its pod stays: it is prepared anew in a new pod only."""
+    """The files of a server are gone, and its pod stays: `scale` gives it a new one."""
 
     def lose(cluster: Cluster) -> None:
         victims = _victims(cluster, who)
+        before = {name: cluster.pods()[name]["metadata"]["uid"] for name in victims}
         strike(cluster, "lose-volume", *victims)
         cluster.until(lambda: _is_felt(cluster, victims), "it is felt", NOTICE_SECONDS)
         cluster.until(
-            lambda: "CrashLoopBackOff" in cluster.condition("QuorumHealthy")["message"],
-            "it is told what is wrong",
+            lambda: not _uids(cluster) & set(before.values()), "a new pod", NOTICE_SECONDS
         )
-        cluster.kubectl("delete", "pod", *victims, "--wait=false")
 
     return lose
+
+
+def _uids(cluster: Cluster) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}
 
 
 def _lose_with_pod(who: str) -> Scene:
