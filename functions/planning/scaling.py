@@ -129,7 +129,8 @@ def _add(changing: list[int], wanted: Roles, seen: SeenEnsemble) -> Move:
     number = min(ready, key=lambda n: (n == seen.leader, n))
     changed = {**seen.roles, number: wanted[number]}
     if not _has_majority(changed, seen.serving):
-        return _too_few(changed, seen.serving, f"server {number} is not taken in")
+        # One voter more never needs a vote it does not bring: only giving up a vote gets here.
+        return _too_few(changed, seen.serving, f"server {number} keeps its vote")
     return AddMember(number, wanted[number], seen.version)
 
 
@@ -148,5 +149,5 @@ def _too_few(roles: Roles, serving: frozenset[int], what: str) -> Hold:
     return Hold(
         "TooFewServe",
         f"Of the {len(voters)} voters there would be then, {len(voters & serving)} serve "
-        f"(missing: {missing or 'none'}): {what} before {quorum(len(voters))} do.",
+        f"(missing: {missing or 'none'}): {what} until {quorum(len(voters))} do.",
     )

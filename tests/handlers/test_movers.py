@@ -79,6 +79,13 @@ def test_resync_of_no_cluster_sends_nothing(simulation: Any) -> None:
     assert simulation.resync("unsettled") == []
 
 
+def test_resync_leaves_a_spec_alone_that_only_an_edit_can_mend(simulation: Any) -> None:
+    simulation.apply("wrong", replicas=0)
+    simulation.apply("new", replicas=1)
+    assert [ref.name for ref in simulation.resync("unsettled")] == ["new"]
+    assert [ref.name for ref in simulation.resync("all")] == ["new", "wrong"]
+
+
 def test_a_dead_letter_with_unreadable_error_data_is_told_as_it_is(simulation: Any) -> None:
     simulation.apply(replicas=1)
     attributes, data = reference_event(Ref(CLUSTER, "apps", "zk"))

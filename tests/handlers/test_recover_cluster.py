@@ -307,6 +307,18 @@ def test_a_roll_never_takes_the_last_data_of_ephemeral_servers(simulation: Any) 
     assert ensemble(simulation).zxid == written
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_roll_never_takes_data_that_a_small_ephemeral_ensemble_needs(
+    simulation: Any, size: int
+) -> None:
+    started(simulation, replicas=size, storage={"ephemeral": True})
+    before = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
+    simulation.apply(replicas=size, storage={"ephemeral": True}, restartedAt="2026-02-02T00:00:00Z")
+    simulation.settle()
+    assert simulation.condition("Updated") == ("False", "WouldLoseData")
+    assert {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")} == before
+
+
 def test_a_let_in_server_that_is_lost_again_does_not_vote(simulation: Any) -> None:
     """Its volume is another one: what was decided about the first says nothing of it."""
     written = started(simulation)

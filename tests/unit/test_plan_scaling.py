@@ -73,7 +73,7 @@ def _seen(voters: int, *, leader: int = 1, observers: int = 0, **changed: object
             Hold(
                 "TooFewServe",
                 "Of the 1 voters there would be then, 0 serve (missing: 1): server 2 is not taken "
-                "out before 1 do.",
+                "out until 1 do.",
             ),
             id="the-last-server-with-the-data-stays",
         ),
@@ -81,6 +81,15 @@ def _seen(voters: int, *, leader: int = 1, observers: int = 0, **changed: object
 )
 def test_next_move(wanted: int, seen: SeenEnsemble, move: Move | None) -> None:
     assert next_move(wanted_roles(wanted, 0), seen) == move
+
+
+def test_a_voter_keeps_its_vote_while_the_others_have_no_majority() -> None:
+    seen = _seen(3, serving=frozenset({1, 3}))
+    assert next_move(wanted_roles(2, 1), seen) == Hold(
+        "TooFewServe",
+        "Of the 2 voters there would be then, 1 serve (missing: 2): server 3 keeps its vote until "
+        "2 do.",
+    )
 
 
 def test_an_observer_becomes_a_voter_in_one_change() -> None:
