@@ -46,8 +46,9 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/pytest -q -n 2 -m "not large" tests/unit tests/handlers tests/model
 
-test: setup ## All tests, on real servers and a real control plane
-	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/handlers tests/contract tests/model
+test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
+	@$(BIN)/pytest -q -n 2 -m "not large" --cov tests/unit tests/handlers tests/model
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract or large" tests/contract tests/model
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
