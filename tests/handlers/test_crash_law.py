@@ -106,7 +106,17 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("story", STORIES)
+# What `make check` tries of it, too: the others take it over its minute.
+QUICK = ("create-three", "mend", "recover", "delete-with-volumes")
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(story, marks=() if story in QUICK else pytest.mark.thorough)
+        for story in STORIES
+    ],
+)
 def test_any_failed_call_ends_in_the_same_state(simulation: Any, story: str) -> None:
     simulation.passwords.only = "left to chance otherwise"
     STORIES[story](simulation)

@@ -81,6 +81,7 @@ def beginning(simulation: Any) -> Beginning:
     return Beginning(simulation, end_state(straight))
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=40,
     deadline=None,

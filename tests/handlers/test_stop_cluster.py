@@ -309,6 +309,7 @@ def test_a_stop_ends_a_roll_and_servers_wake_in_the_newest_revision(simulation: 
 Wish = tuple[int, bool, int]
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=15,
     deadline=None,

@@ -190,12 +190,9 @@ def _roll(cluster: Cluster) -> None:
         assert pod["metadata"]["uid"] != before[name]["metadata"]["uid"]
 
 
+@soak
 @pytest.mark.parametrize(
-    "journey",
-    [
-        pytest.param(_grow_and_shrink, id="scale", marks=soak),
-        pytest.param(_roll, id="roll"),
-    ],
+    "journey", [pytest.param(_grow_and_shrink, id="scale"), pytest.param(_roll, id="roll")]
 )
 def test_functions_killed_between_their_steps(
     play: Callable[[Scene], Writes], product: Platform, journey: Scene
@@ -302,7 +299,7 @@ def _one_after_the_other(cluster: Cluster) -> None:
     [
         pytest.param(_lose_with_pod("follower"), id="follower", marks=soak),
         pytest.param(_lose_with_pod("leader"), id="leader", marks=soak),
-        pytest.param(_one_after_the_other, id="two-of-three-one-after-the-other"),
+        pytest.param(_one_after_the_other, id="two-of-three-one-after-the-other", marks=soak),
         pytest.param(_lose_in_place("follower"), id="follower-in-place", marks=soak),
         pytest.param(_lose_in_place("leader"), id="leader-in-place", marks=soak),
     ],

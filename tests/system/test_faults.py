@@ -62,7 +62,8 @@ class Victims:
         return self.kubectl("logs", name, "--tail=1")
 
     def reaches(self, one: str, other: str) -> bool:
-        url = f"http://{self.status(other)['podIP']}:8000/mark"
+        address = self.status(other).get("podIP", "not.there.yet.invalid")
+        url = f"http://{address}:8000/mark"
         words = ("exec", one, "--", "python3", "-c", ASK, url)
         return self.platform.kubectl("-n", self.namespace, *words, check=False).returncode == 0
 
