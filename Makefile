@@ -48,12 +48,12 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
 	@$(BIN)/pytest -q -n 2 -m "not large and not thorough" --cov=functions tests/unit tests/handlers tests/model
-	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract or thorough" tests/contract tests/handlers
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract and not soak or thorough" tests/contract tests/handlers
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
 	@$(BIN)/pytest -q -s -m large tests/model
-	@$(BIN)/pytest -q -s -m soak tests/system
+	@$(BIN)/pytest -q -s -m soak tests/contract tests/system
 
 model: $(INSTALLED) ## Search every state of small ensembles with faults; prints how many were visited
 	@$(BIN)/pytest -q -s tests/model

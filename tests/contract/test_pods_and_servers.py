@@ -64,6 +64,7 @@ def test_a_lost_leader_is_known_to_every_agent_at_once(
         assert seen - ended < CALM_SECONDS / 3, "it is heard, not found out by asking"
 
 
+@pytest.mark.soak
 def test_a_server_that_keeps_its_role_is_asked_a_few_times_a_minute(
     ensemble_of: Callable[..., RealEnsemble],
 ) -> None:

@@ -79,6 +79,7 @@ def test_status_names_the_new_leader_within_two_seconds_of_its_election(trio: Cl
     trio.until_settled()
 
 
+@pytest.mark.soak
 def test_a_leader_that_hangs_makes_no_pod_event_and_yet_is_seen_to_be_none(trio: Cluster) -> None:
     """Nothing happens to any pod: what wakes the functions are the agents beside the others."""
     trio.until_settled()

@@ -151,6 +151,7 @@ def test_the_servers_log_to_kubectl_logs(seed: Cluster) -> None:
     assert "may vote with its empty disk, among [1, 2, 3]" in prepared
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.usefixtures("unobtainable")
 def test_every_other_version_runs_as_a_single_server(

@@ -18,7 +18,7 @@ from local.platform.parts import CHECKOUT, environment
 from local.platform.state import State
 from tests.system.clusters import Cluster
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 # Longer than kube-proxy takes: one second between two of its changes, and the way there.
 LONG_ENOUGH = 1.5

@@ -9,7 +9,7 @@ import pytest
 from local.platform.handle import Platform
 from tests.system.clusters import Cluster
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 
 @pytest.fixture

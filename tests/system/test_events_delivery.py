@@ -121,6 +121,7 @@ def test_doubled_late_and_shuffled_events_end_in_the_same_state(
     cluster.kubectl("delete", "zkcluster", "zk", "--timeout=60s")
 
 
+@pytest.mark.soak
 def test_functions_that_are_killed_come_back_and_finish_what_was_begun(cluster: Cluster) -> None:
     all_functions = ("-n", FUNCTIONS_NAMESPACE, "pods", "--all", "--wait=false")
     cluster.apply()

@@ -9,7 +9,7 @@ import pytest
 
 from local.platform.handle import Platform, eventually
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 VERSION = "3.9.5"
 CONFIGURATION = """
@@ -132,7 +132,6 @@ def test_a_server_without_a_configuration_gets_the_images_own(kubectl: Any) -> N
     assert "tickTime=1234" in inside(kubectl, "cat", "/conf/zoo.cfg")
 
 
-@pytest.mark.soak  # test_cluster_create has the same of a whole cluster.
 def test_a_version_that_does_not_exist_is_not_pulled(kubectl: Any) -> None:
     container = {"name": "zookeeper", "image": "zookeeper:3.9.9999"}
     pod = {**POD, "spec": {"containers": [container]}}
