@@ -111,6 +111,7 @@ def test_what_others_add_stays_and_makes_no_quarrel(healthy: Cluster) -> None:
     assert restarted in _template_annotations(healthy)
 
 
+@pytest.mark.soak
 def test_a_deleted_secret_is_made_anew_by_the_resync_of_all(healthy: Cluster) -> None:
     """Secrets are not watched: the tick that comes every ten minutes is sent here by hand."""
     old = healthy.get("secret", "zk-super-user")
@@ -183,6 +184,7 @@ def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
     assert healthy.read("/kept-by-delete") == {"yes"}
 
 
+@pytest.mark.soak
 def test_all_pods_deleted_at_once_come_back_with_their_data(healthy: Cluster) -> None:
     """Seed defect C5: servers needed a quorum to start, so a lost one never came back."""
     healthy.write("/kept-by-all", "yes")

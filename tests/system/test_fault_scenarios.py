@@ -146,7 +146,7 @@ soak = pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "who", "elections"),
     [
-        pytest.param("kill", "leader", 1, id="leader-killed"),
+        pytest.param("kill", "leader", 1, id="leader-killed", marks=soak),
         pytest.param("pause", "leader", 1, id="leader-paused", marks=soak),
         pytest.param("cut", "leader", 1, id="leader-cut-off", marks=soak),
         pytest.param("kill", "follower", 0, id="follower-killed", marks=soak),

@@ -155,6 +155,7 @@ def test_missing_user_namespaces_are_said_with_what_to_set(prepared: Newcomer) -
     assert_refused(refused, "does not let you make user namespaces .*user.max_user_namespaces")
 
 
+@pytest.mark.soak
 def test_an_interrupted_setup_begins_anew(unprepared: Newcomer) -> None:
     leftover = unprepared.checkout / ".venv/lib/half-written"
     leftover.parent.mkdir(parents=True)
@@ -168,6 +169,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(unprepared: Newcomer) 
     assert_environment_is_made(unprepared)
 
 
+@pytest.mark.soak
 def test_an_environment_that_was_moved_is_made_anew(unprepared: Newcomer) -> None:
     fake_environment(unprepared, python=unprepared.python, place=Path("/where/it/was"))
     assert_environment_is_made(unprepared)

@@ -80,6 +80,7 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
     assert "--api-port" in refused.stderr
 
 
+@pytest.mark.soak
 def test_a_part_that_cannot_start_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -143,6 +144,7 @@ def test_a_killed_api_server_comes_back_with_its_data(damaged: Platform) -> None
     )
 
 
+@pytest.mark.soak
 def test_pods_are_asked_to_stop_before_the_end(tmp_path: Path) -> None:
     own = Platform(tmp_path / "state")
     with socket.create_server(("127.0.0.1", 0)) as listener:
