@@ -44,11 +44,11 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 3 -m "not large and not thorough" tests/unit tests/handlers tests/model
+	@$(BIN)/pytest -q -n 2 -m "not large and not thorough" tests/unit tests/handlers tests/model
 
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
 	@$(BIN)/pytest -q -n 3 -m "not large and not thorough" --cov=functions tests/unit tests/handlers tests/model
-	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract and not soak or thorough" tests/contract tests/handlers
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract and not soak or thorough" tests/contract tests/handlers tests/unit
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)

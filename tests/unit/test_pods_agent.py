@@ -228,6 +228,7 @@ def agent(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
         process.wait()
 
 
+@pytest.mark.thorough
 def test_an_agent_stays_until_no_client_is_sent_to_its_stopped_server(
     agent: Callable[[int], subprocess.Popen[bytes]],
 ) -> None:
