@@ -21,6 +21,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from functions.api.manifest import Manifest
+
 VALIDATIONS = "x-kubernetes-validations"
 
 
@@ -114,3 +116,7 @@ class Status(Spec):
     """What the functions write: fields of a newer version are ignored when read."""
 
     model_config = ConfigDict(extra="ignore")
+
+    def manifest(self) -> Manifest:
+        """Return it as it stands in the object; what is not set is left out."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")

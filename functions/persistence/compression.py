@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from functions.persistence.block_reader import Readable
 from functions.persistence.damage import Damaged
+from functions.persistence.file_names import MAGIC
 
-_SNAPPY_MAGIC = b"\x82SNAPPY\0"
 _SNAPPY_HEADER_BYTES = 16
 _LARGEST_CHUNK = 1 << 24
 _LONG_LITERAL = 60
@@ -48,7 +48,7 @@ class _Snappy:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        if not file.read(_SNAPPY_HEADER_BYTES).startswith(_SNAPPY_MAGIC):
+        if not file.read(_SNAPPY_HEADER_BYTES).startswith(MAGIC["snappy"]):
             raise Damaged("what snappy packed cannot be read: it does not begin as it should")
 
     def read(self, _: int, /) -> bytes:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 LOG = "log"
 SNAPSHOT = "snapshot"
+# What a compressed snapshot begins with, by the ending of its name.
+MAGIC = {"gz": b"\x1f\x8b", "snappy": b"\x82SNAPPY\x00"}
 _NAME = re.compile(r"(log|snapshot)\.([0-9a-f]{1,16})(?:\.(gz|snappy))?")
 
 

@@ -101,18 +101,17 @@ def _record_volumes(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) ->
     ]
     if not new:
         return record
-    volumes = [*(volume.model_dump(by_alias=True) for volume in record.volumes), *new]
-    return Bootstrap.model_validate(
-        {**record.model_dump(by_alias=True, exclude_none=True), "volumes": volumes}
-    )
+    volumes = [*(volume.manifest() for volume in record.volumes), *new]
+    return Bootstrap.model_validate({**record.manifest(), "volumes": volumes})
 
 
 def has_quorum(record: Bootstrap, seen: Seen) -> bool:
     """Whether the first quorum serves."""
-    stats = seen.servers.stats.values()
-    serving = [it for it in stats if it.mode in ("leader", "follower")]
-    leads = any(it.mode == "leader" for it in serving)
-    return leads and len(serving) >= quorum(len(record.members))
+    return seen.servers.leader is not None and _serving(seen) >= quorum(len(record.members))
+
+
+def _serving(seen: Seen) -> int:
+    return sum(stats.mode in ("leader", "follower") for stats in seen.servers.stats.values())
 
 
 def _replicas(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen) -> Plan:
@@ -129,7 +128,6 @@ def _report(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, now: datet
 
 def _progress(record: Bootstrap, seen: Seen) -> Wanted:
     count = len(record.members)
-    serving = sum(stats.mode in ("leader", "follower") for stats in seen.servers.stats.values())
     servers = counted(count, "server")
-    told = f"{serving} of {servers} serve; the first quorum needs {quorum(count)}."
+    told = f"{_serving(seen)} of {servers} serve; the first quorum needs {quorum(count)}."
     return Wanted(SCALED, "False", "Creating", told)

@@ -44,6 +44,16 @@ class SeenServers:
     addresses: Mapping[int, str]
     config: EnsembleConfig | None
 
+    @property
+    def leader(self) -> int | None:
+        return leader_of(self.stats)
+
+
+def leader_of(stats: Mapping[int, ServerStats]) -> int | None:
+    """Return who leads; of two that say so the one of the later epoch (the other is deposed)."""
+    leading = [number for number, it in stats.items() if it.mode == "leader"]
+    return max(leading, key=lambda number: stats[number].zxid >> 32, default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class DiskReport:

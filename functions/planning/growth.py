@@ -49,13 +49,12 @@ def seen_ensemble(
 ) -> SeenEnsemble:
     """Return what the next move is decided from."""
     serving = {number for number, stats in servers.stats.items() if stats.mode}
-    leading = [n for n, stats in servers.stats.items() if stats.mode == "leader"]
     config = servers.config
     return SeenEnsemble(
         roles={member.id: member.role for member in config.members} if config is not None else {},
         version=config.version if config is not None else 0,
         serving=frozenset(serving),
-        leader=max(leading, key=lambda n: servers.stats[n].zxid >> 32, default=0),
+        leader=servers.leader or 0,
         replicas=stateful_set.replicas,
         recorded=recorded,
     )

@@ -11,14 +11,13 @@ from __future__ import annotations
 from functions.api.cluster import ZooKeeperCluster
 from functions.manifests.names import server_id
 from functions.planning.ensemble import DiskReport
-from functions.planning.recovery import leads
 from functions.planning.scale_slice import Seen
 from functions.planning.scaling import ReplacePod, wanted_roles
 
 
 def pod_to_replace(cluster: ZooKeeperCluster, seen: Seen) -> ReplacePod | None:
     """Return the first pod whose server is wanted, answers nothing and will not start again."""
-    if cluster.spec.storage.ephemeral and not leads(seen):
+    if cluster.spec.storage.ephemeral and seen.servers.leader is None:
         return None  # A joiner that had caught up may hold the newest data that is left.
     wanted = wanted_roles(cluster.spec.replicas, cluster.spec.observers)
     pods = {server_id(cluster, pod.name): pod for pod in seen.pods if not pod.is_deleting}
@@ -31,4 +30,6 @@ def pod_to_replace(cluster: ZooKeeperCluster, seen: Seen) -> ReplacePod | None:
 
 def _lacks_itself(number: int, report: DiskReport, seen: Seen) -> bool:
     """Whether its list lacks the server, or is gone with its files and a leader can fill it."""
-    return number not in report.members and (bool(report.members) or leads(seen))
+    return number not in report.members and (
+        bool(report.members) or seen.servers.leader is not None
+    )

@@ -76,7 +76,7 @@ def release(cluster: ZooKeeperCluster, step: Step, why: str) -> Plan:
     held = cluster.status.operation
     if held is None or not is_recorded(cluster, step) or held.message is not None:
         return ()
-    said = held.model_dump(by_alias=True, exclude_none=True, mode="json") | {"message": why}
+    said = held.manifest() | {"message": why}
     return (WriteStatus(status_manifest(cluster, {"operation": said}), MANAGER), LookAgain())
 
 

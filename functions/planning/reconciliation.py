@@ -226,7 +226,7 @@ def plan_refused(cluster: ZooKeeperCluster, error: FunctionError, now: datetime)
 
     Everything else stays as it was said last: nothing can be told from a spec that makes no sense.
     """
-    seen = cluster.status.model_dump(by_alias=True, exclude_none=True, mode="json")
+    seen = cluster.status.manifest()
     fields = {key: seen.get(key) for key in FIELDS}
     kept = [_again(c) for c in cluster.status.conditions if c.type == SPEC_SAFE]
     refused = Wanted(RECONCILED, "False", "InvalidSpec", str(error))

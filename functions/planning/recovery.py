@@ -54,7 +54,7 @@ class Verdict:
 
 def judge(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, otherwise: Wanted) -> Verdict:
     """Return what to report; `otherwise` is the condition while no majority is lost."""
-    if leads(seen):
+    if seen.servers.leader is not None:
         return _over(cluster, otherwise)
     losses = losses_of(cluster, seen)
     if told := adoption.mismatch(cluster, record, losses):
@@ -67,10 +67,6 @@ def judge(cluster: ZooKeeperCluster, record: Bootstrap, seen: Seen, otherwise: W
         # A disk that cannot be looked at just now proves nothing: the loss stands.
         return _lost(cluster, seen, losses, cluster.status.incident)
     return Verdict(otherwise, {"incident": None})
-
-
-def leads(seen: Seen) -> bool:
-    return any(stats.mode == "leader" for stats in seen.servers.stats.values())
 
 
 def _over(cluster: ZooKeeperCluster, otherwise: Wanted) -> Verdict:
@@ -102,7 +98,7 @@ def _lost(cluster: ZooKeeperCluster, seen: Seen, losses: Losses, incident: str) 
     is_held = _is_held(cluster)
     condition = Wanted(SCALED, "False", RECOVERING, recovery_words.progress(accepted))
     news = (Announce("Normal", RECOVERING, condition.message, incident),)
-    fields = {"incident": incident, "recovery": _written(accepted)} if is_held else {}
+    fields = {"incident": incident, "recovery": accepted.manifest()} if is_held else {}
     return Verdict(condition, fields, news if is_held else (), accepted)
 
 
@@ -128,7 +124,7 @@ def _under_way(seen: Seen, recorded: RecoveryStatus) -> Verdict:
     volumes = tuple(_with_uid(volume, seen.pods) for volume in recorded.volumes)
     now = recorded.model_copy(update={"volumes": volumes})
     condition = Wanted(SCALED, "False", RECOVERING, recovery_words.progress(recorded))
-    return Verdict(condition, {"recovery": _written(now)})
+    return Verdict(condition, {"recovery": now.manifest()})
 
 
 def _with_uid(volume: RecoveryVolume, pods: tuple[SeenPod, ...]) -> RecoveryVolume:
@@ -136,10 +132,6 @@ def _with_uid(volume: RecoveryVolume, pods: tuple[SeenPod, ...]) -> RecoveryVolu
     if volume.uid is not None or not new or new[0].is_deleting:
         return volume
     return volume.model_copy(update={"uid": new[0].uid})
-
-
-def _written(recovery: RecoveryStatus) -> Manifest:
-    return recovery.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _said(cluster: ZooKeeperCluster, reason: str, told: str, incident: str | None) -> Verdict:

@@ -100,7 +100,7 @@ def _would_lose_data(cluster: ZooKeeperCluster, seen: Seen) -> str:
             "With ephemeral storage and fewer than three voters, a replaced pod takes along data "
             "that a majority needs: grow to three first, or delete the cluster and create it anew."
         )
-    if not any(stats.mode == "leader" for stats in seen.servers.stats.values()):
+    if seen.servers.leader is None:
         return "Nobody leads, and with ephemeral storage a pod may hold the only data that is left."
     return ""
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET
 from functions.api.manifest import Manifest
-from functions.api.rules import Status
 from functions.api.status import Bootstrap
 from functions.manifests.names import pod_name, stateful_set_name
 from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers
@@ -46,30 +45,23 @@ def report(
 
     `loss` is what changes of the incident and the recovery in status; the rest of it is kept.
     """
-    known = [
-        member.model_dump(by_alias=True, exclude_none=True) for member in cluster.status.members
-    ]
+    known = [member.manifest() for member in cluster.status.members]
     if config is not None:
         known = member_entries(cluster, config)
+    recovery = cluster.status.recovery
     part = Slice(
         manager=MANAGER,
         fields={
-            "bootstrap": _dumped(record),
+            "bootstrap": record and record.manifest(),
             "members": known or _first_members(record),
             "incident": cluster.status.incident,
-            "recovery": _dumped(cluster.status.recovery),
+            "recovery": recovery and recovery.manifest(),
             **(loss or {}),
         },
         conditions=(scaled,),
         owned_types=frozenset({SCALED}),
     )
     return write_status(cluster, part, now)
-
-
-def _dumped(part: Status | None) -> Manifest | None:
-    if part is None:
-        return None
-    return part.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 def _first_members(record: Bootstrap | None) -> list[Manifest]:

@@ -108,7 +108,7 @@ def _condition(cluster: ZooKeeperCluster, wanted: Wanted, now: datetime) -> Mani
 
 
 def _seen_status(cluster: ZooKeeperCluster, part: Slice) -> Manifest:
-    seen = cluster.status.model_dump(by_alias=True, exclude_none=True, mode="json")
+    seen = cluster.status.manifest()
     fields = {key: seen[key] for key in part.fields if seen.get(key) not in (None, [])}
     conditions = [c for c in seen["conditions"] if c["type"] in part.owned_types]
     return {**fields, "conditions": sorted(conditions, key=lambda c: str(c["type"]))}

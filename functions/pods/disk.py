@@ -40,6 +40,16 @@ class Folders:
         )
 
     @property
+    def snapshots(self) -> Path:
+        """Where ZooKeeper keeps its snapshots and epochs."""
+        return self.data / "version-2"
+
+    @property
+    def logs(self) -> Path:
+        """Where ZooKeeper keeps its transaction logs."""
+        return self.log / "version-2"
+
+    @property
     def static_file(self) -> Path:
         """The server's own zoo.cfg, which it rewrites."""
         return self.config / self.static_config
@@ -54,9 +64,9 @@ def read_disk(folders: Folders) -> Disk:
     """Return whether the volume holds data and which member list the server last wrote."""
     held = [
         name
-        for folder in (folders.data, folders.log)
+        for folder in (folders.snapshots, folders.logs)
         for pattern in ("snapshot.*", "log.*")
-        for name in (folder / "version-2").glob(pattern)
+        for name in folder.glob(pattern)
     ]
     return Disk(is_empty=not held, members=_own_members(folders))
 
@@ -112,7 +122,7 @@ def place_marker(folders: Folders) -> None:
     Epoch files that an earlier start without a marker left (-1) would stop it (zookeeper.md 4.4).
     """
     for name in ("acceptedEpoch", "currentEpoch"):
-        (folders.data / "version-2" / name).unlink(missing_ok=True)
+        (folders.snapshots / name).unlink(missing_ok=True)
     write_file(folders.marker, "")
 
 

@@ -13,8 +13,6 @@ from functions.planning.member_list import PARTICIPANT, parse_member
 from functions.pods.disk import Folders, read_disk
 from functions.pods.last_zxid import last_zxid
 
-_FILES = "version-2"
-
 
 def disk_report(folders: Folders) -> dict[str, Any]:
     """Return `isEmpty`, `zxid` (hexadecimal, or None), `epoch`, and ids of the server's own list.
@@ -24,11 +22,11 @@ def disk_report(folders: Folders) -> dict[str, Any]:
     Raises OSError when the volume cannot be read.
     """
     seen = read_disk(folders)
-    zxid = last_zxid(folders.data / _FILES, folders.log / _FILES)
+    zxid = last_zxid(folders.snapshots, folders.logs)
     return {
         "isEmpty": seen.is_empty,
         "zxid": None if zxid is None else f"{zxid:#x}",
-        "epoch": _epoch(folders.data / _FILES / "currentEpoch"),
+        "epoch": _epoch(folders.snapshots / "currentEpoch"),
         "members": sorted(seen.members),
         "voters": sorted(n for n, address in seen.members.items() if _votes(n, address)),
         "lines": [f"server.{number}={seen.members[number]}" for number in sorted(seen.members)],

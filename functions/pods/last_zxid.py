@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from functions.persistence.file_names import LOG, SNAPSHOT, FileName, parse
+from functions.persistence.file_names import LOG, MAGIC, SNAPSHOT, FileName, parse
 from functions.persistence.txn_log import TxnLog
 
 # The agent lives beside a server in little memory.
 _BLOCK = 1 << 16
 # A compressed snapshot is known by its first bytes, a plain one by its end: the length and the
 # text of the path "/" (SnapStream.isValidSnapshot).
-_COMPRESSED = {"gz": b"\x1f\x8b", "snappy": b"\x82SNAPPY\x00"}
 _SNAPSHOT_END = b"\x00\x00\x00\x01/"
 
 
@@ -49,7 +48,7 @@ def _newest_first(folder: Path, kind: str) -> list[FileName]:
 
 
 def _is_complete_snapshot(path: Path, compression: str) -> bool:
-    magic = _COMPRESSED.get(compression)
+    magic = MAGIC.get(compression)
     try:
         with path.open("rb") as file:
             if magic is not None:

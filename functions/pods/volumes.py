@@ -16,7 +16,6 @@ from functions.pods.disk import Folders, write_file
 log = logging.getLogger("prepare")
 
 _TOKEN = "volumes"
-_FILES = "version-2"
 
 
 def keep_together(folders: Folders) -> None:
@@ -24,8 +23,8 @@ def keep_together(folders: Folders) -> None:
     if folders.data == folders.log:
         return
     if _is_half(folders):
-        for folder in (folders.data, folders.log):
-            _put_aside(folder / _FILES)
+        for folder in (folders.snapshots, folders.logs):
+            _put_aside(folder)
     token = _token(folders.log) or uuid.uuid4().hex
     if _token(folders.data) != token:
         # The log's first: data with a token always had a log with the same.
@@ -35,8 +34,8 @@ def keep_together(folders: Folders) -> None:
 
 def _is_half(folders: Folders) -> bool:
     data, logged = _token(folders.data), _token(folders.log)
-    has_snapshots = any((folders.data / _FILES).glob("snapshot.*"))
-    has_logs = any((folders.log / _FILES).glob("log.*"))
+    has_snapshots = any(folders.snapshots.glob("snapshot.*"))
+    has_logs = any(folders.logs.glob("log.*"))
     if data:
         return data != logged and (has_snapshots or has_logs)
     return has_logs and not has_snapshots

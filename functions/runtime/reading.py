@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
@@ -18,7 +20,13 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.owned import is_part_of, owned_refs
-from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers, ServerStats
+from functions.planning.ensemble import (
+    DiskReport,
+    EnsembleConfig,
+    SeenServers,
+    ServerStats,
+    leader_of,
+)
 from functions.planning.observation import Answer
 from functions.planning.protection import SeenBudget, seen_budget
 from functions.planning.seen import (
@@ -32,6 +40,7 @@ from functions.planning.seen import (
 from functions.runtime.world import World
 
 MOST_AT_ONCE = 16
+T = TypeVar("T")
 
 
 def read_clusters(subject: Ref, world: World) -> list[Ref]:
@@ -91,13 +100,8 @@ def ask_servers(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
 ) -> dict[str, Answer]:
     """Return what every pod's server says of itself, all asked at once."""
-    reachable = [pod for pod in pods if pod.address]
     port = cluster.spec.config.client_port
-    if not reachable:
-        return {}
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
-        answers = threads.map(lambda pod: _ask(pod, port, world), reachable)
-        return dict(zip((pod.name for pod in reachable), answers, strict=True))
+    return _of_each(pods, lambda pod: _ask(pod, port, world))
 
 
 def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World) -> SeenServers:
@@ -113,17 +117,20 @@ def read_disks(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], servers: SeenServers, world: World
 ) -> dict[int, DiskReport]:
     """Return what volumes hold, by id: all while nobody leads, else those of silent servers."""
-    is_led = any(stats.mode == "leader" for stats in servers.stats.values())
-    answering = servers.stats.keys() if is_led else ()
-    reachable = [
-        pod for pod in pods if pod.address and names.server_id(cluster, pod.name) not in answering
-    ]
+    answering = servers.stats.keys() if servers.leader is not None else ()
+    ids = {pod.name: names.server_id(cluster, pod.name) for pod in pods}
+    asked = [pod for pod in pods if ids[pod.name] not in answering]
+    reports = _of_each(asked, lambda pod: _disk(pod, world))
+    return {ids[name]: report for name, report in reports.items() if report is not None}
+
+
+def _of_each(pods: Sequence[SeenPod], ask: Callable[[SeenPod], T]) -> dict[str, T]:
+    """Return the answer of each pod that has an address, by its name, all asked at once."""
+    reachable = [pod for pod in pods if pod.address]
     if not reachable:
         return {}
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
-        reports = list(threads.map(lambda pod: _disk(pod, world), reachable))
-    numbers = [names.server_id(cluster, pod.name) for pod in reachable]
-    return {n: report for n, report in zip(numbers, reports, strict=True) if report is not None}
+        return dict(zip((pod.name for pod in reachable), threads.map(ask, reachable), strict=True))
 
 
 def _disk(pod: SeenPod, world: World) -> DiskReport | None:
@@ -140,12 +147,11 @@ def _committed_list(
     world: World,
 ) -> EnsembleConfig | None:
     """Ask the leader alone: a follower may still have an older list."""
-    leading = [number for number, it in stats.items() if it.mode == "leader"]
-    if not leading:
+    leader = leader_of(stats)
+    if leader is None:
         return None
-    newest = max(leading, key=lambda number: stats[number].zxid >> 32)
     try:
-        return world.zookeeper.config(addresses[newest], cluster.spec.config.client_port)
+        return world.zookeeper.config(addresses[leader], cluster.spec.config.client_port)
     except Unavailable:
         return None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from local.faults import control, disks, in_force, links, processes
 from local.faults.errors import CannotFault
-from local.faults.pods import Pod, all_pods, find_pod
+from local.faults.pods import Container, Pod, all_pods, find_pod
 from local.faults.wish import PODS, Wish
 from local.platform.state import State
 
@@ -52,7 +52,7 @@ def _peer(pods: Sequence[Pod], pod: Pod, text: str) -> Pod:
 def _to_volumes(pod: Pod, wish: Wish) -> None:
     folders = pod.volumes(wish.volume).values()
     if wish.action == "lose-volume":
-        _lose(pod, wish)
+        _lose(pod.running(wish.container), folders)
         return
     for folder in folders:
         if wish.action == "fill":
@@ -61,11 +61,10 @@ def _to_volumes(pod: Pod, wish: Wish) -> None:
             disks.free(folder)
 
 
-def _lose(pod: Pod, wish: Wish) -> None:
+def _lose(server: Container, folders: Iterable[Path]) -> None:
     """The server is held first: it must not write anything between the loss and its end."""
-    server = pod.running(wish.container)
     processes.pause(server)
-    for folder in pod.volumes(wish.volume).values():
+    for folder in folders:
         disks.empty(folder)
     processes.kill(server)
 
