@@ -62,8 +62,8 @@ golden: $(INSTALLED) ## Write the expected files under tests/ anew; read the dif
 	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/handlers/test_render.py tests/unit/test_manifests_objects.py
 
 crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API models
-	@$(BIN)/python -m functions.api.crd > crds/zookeeperclusters.yaml
-	@$(BIN)/python -m functions.api.reference > docs/reference/zookeepercluster.md
+	@$(BIN)/python -m functions.api.crd crds
+	@$(BIN)/python -m functions.api.reference docs/reference
 
 bench: setup ## Print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from functions.api.config import Config
-from functions.api.errors import InvalidSpec
 from functions.api.exposure import AdminServer, ClientService, DisruptionBudget, Metrics
+from functions.api.kinds import CLUSTER, Kind
 from functions.api.pod import (
     DEFAULT_RESOURCES,
     Environment,
@@ -21,7 +20,8 @@ from functions.api.pod import (
     Resources,
 )
 from functions.api.ports import PORT_RULES
-from functions.api.rules import Rule, Spec, Status, immutable
+from functions.api.resource import CustomResource
+from functions.api.rules import Rule, Spec, immutable
 from functions.api.status import ClusterStatus
 from functions.api.storage import Storage
 from functions.api.values import (
@@ -32,7 +32,6 @@ from functions.api.values import (
     Labels,
     PositiveCount,
     Quantity,
-    StringMap,
     Time,
     quantity,
 )
@@ -224,21 +223,6 @@ class ClusterSpec(Spec):
     """A person's decision to go on after a majority of disks was lost."""
 
 
-class Metadata(Status):
-    """What the functions need of an object's metadata."""
-
-    name: str
-    namespace: str = "default"
-    uid: str = ""
-    generation: int = 0
-    resource_version: str = ""
-    labels: StringMap = NONE_GIVEN
-    annotations: StringMap = NONE_GIVEN
-    finalizers: tuple[str, ...] = ()
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-
-
 NAME_RULE = Rule(
     f"size(self.metadata.name) <= {LONGEST_NAME} && "
     "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
@@ -247,22 +231,17 @@ NAME_RULE = Rule(
 )
 
 
-class ZooKeeperCluster(Status):
+class ZooKeeperCluster(CustomResource):
     """A ZooKeeper ensemble."""
 
-    metadata: Metadata
     spec: ClusterSpec
     """The ensemble that is wanted."""
     status: ClusterStatus = ClusterStatus()
     """What is known of the cluster."""
 
-    @classmethod
-    def parse(cls, manifest: Mapping[str, Any]) -> Self:
-        """Read a manifest with every default in place; raises InvalidSpec with a sentence."""
-        try:
-            return cls.model_validate(_without_nulls(manifest), by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise InvalidSpec(_sentence(error)) from error
+    @property
+    def kind(self) -> Kind:
+        return CLUSTER
 
     def zookeeper_version(self) -> str | None:
         """Return the version as far as the spec tells it: 3.9.5, 3.8, or None (a digest)."""
@@ -273,19 +252,3 @@ class ZooKeeperCluster(Status):
     def zookeeper_image(self) -> str:
         """Return the image of the servers."""
         return self.spec.image or f"{OFFICIAL_IMAGE}:{self.spec.version or DEFAULT_VERSION}"
-
-
-def _without_nulls(value: Any) -> Any:
-    """Drop nulls as the API server does: a field that is null is a field that is not there."""
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return what is wrong, field by field, in the words of the rules."""
-    return " ".join(
-        f"{'.'.join(str(part) for part in entry['loc'])}: "
-        f"{entry['msg'].removeprefix('Value error, ')}"
-        for entry in error.errors(include_url=False)
-    )

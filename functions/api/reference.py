@@ -1,59 +1,106 @@
-"""The reference page of ZooKeeperCluster: `python -m functions.api.reference` prints it.
+"""The reference pages of our kinds: `python -m functions.api.reference FOLDER` writes them.
 
-It is made from the CRD, so it says of each field what the API server does with it.
+They are made from the CRD, so they say of each field what the API server does with it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from functions.api.crd import crd_manifest
+from functions.api.kinds import BACKUP, CLUSTER, RESTORE, Kind
 from functions.api.rules import VALIDATIONS
 
 Schema = dict[str, Any]
 
 _INTRODUCTION = """\
 <!-- Made from functions/api by `make crds`; do not edit. -->
-# ZooKeeperCluster
+# {kind}
 
-`{group}/{version}`, short name `{short}`, namespaced. One object is one ZooKeeper ensemble.
+`{group}/{version}`, short name `{short}`, namespaced. {about}
 
-Every field of `spec` is optional and has a default that is right for production; `kubectl explain
-{short}.spec` shows the same text. Unknown fields are refused. A manifest needs no more than this:
+`kubectl explain {short}.spec` shows the same text. Unknown fields are refused.
+`kubectl get {short}` shows: {columns}.
 
 ```yaml
 apiVersion: {group}/{version}
-kind: ZooKeeperCluster
+kind: {kind}
 metadata:
-  name: my-zookeeper
-spec: {{}}
-```
+  name: {name}
+{example}```
+{more}"""
 
-`kubectl scale {short}/my-zookeeper --replicas 5` works as well as a change of `spec.replicas`.
-`kubectl get {short}` shows: {columns}.
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is said of a kind before its fields."""
+
+    about: str
+    name: str
+    example: str
+    more: str = ""
+
+
+_TARGET = """\
+    s3:
+      endpoint: https://s3.example.com
+      bucket: backups
+      accessKeySecret: {name: store, key: accessKey}
+      secretKeySecret: {name: store, key: secretKey}
 """
 
+_PAGES = {
+    CLUSTER: _Page(
+        about="One object is one ZooKeeper ensemble.\n\nEvery field of `spec` is optional and has "
+        "a default that is right for production. A manifest needs no more than what is below.",
+        name="my-zookeeper",
+        example="spec: {}\n",
+        more="\n`kubectl scale zkcluster/my-zookeeper --replicas 5` works as well as a change of "
+        "`spec.replicas`.\n",
+    ),
+    BACKUP: _Page(
+        about="One object is one backup of an ensemble, or a schedule of them.",
+        name="nightly",
+        example="spec:\n  mode: schedule\n  schedule: 0 3 * * *\n  source:\n"
+        f"    name: my-zookeeper\n  target:\n{_TARGET}  retention:\n    keepLast: 14\n",
+    ),
+    RESTORE: _Page(
+        about="One object puts one backup into one ensemble.",
+        name="back-to-monday",
+        example="spec:\n  rolloutRestart: true\n"
+        f"  source:\n{_TARGET}      key: default/nightly/schedule/backup-nightly-29384000-x7k2p\n"
+        "  target:\n    name: my-zookeeper\n",
+    ),
+}
 
-def reference_page() -> str:
-    """Return docs/reference/zookeepercluster.md."""
-    spec = crd_manifest()["spec"]
+
+def reference_page(of: Kind = CLUSTER) -> str:
+    """Return docs/reference/<kind>.md."""
+    spec = crd_manifest(of)["spec"]
     version = spec["versions"][0]
     root = version["schema"]["openAPIV3Schema"]
-    parts = [_introduction(spec, version), _sentences("## The name", root)]
+    parts = [_introduction(_PAGES[of], spec, version), _sentences("## The name", root)]
     for name in ("spec", "status"):
         parts += list(_sections(name, root["properties"][name], 2))
     return "\n".join(part for part in parts if part)
 
 
-def _introduction(spec: Schema, version: Schema) -> str:
+def _introduction(page: _Page, spec: Schema, version: Schema) -> str:
     columns = [
         column["name"] + (" (wide only)" if column.get("priority") else "")
         for column in version["additionalPrinterColumns"]
     ]
     return _INTRODUCTION.format(
+        kind=spec["names"]["kind"],
+        about=page.about,
+        name=page.name,
+        example=page.example,
+        more=page.more,
         group=spec["group"],
         version=version["name"],
         short=spec["names"]["shortNames"][0],
@@ -161,5 +208,12 @@ def _field_rules(field: Schema) -> list[Schema]:
     return [*field.get(VALIDATIONS, []), *inner.get(VALIDATIONS, [])]
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Write every page into a folder."""
+    for kind in _PAGES:
+        Path(arguments[0], f"{kind.name.lower()}.md").write_text(reference_page(kind))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(reference_page())
+    sys.exit(main(sys.argv[1:]))

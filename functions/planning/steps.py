@@ -56,7 +56,7 @@ class EvictPod:
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """Apply one function's complete slice of the cluster's status, by compare-and-set."""
+    """Apply one function's complete slice of an object's status, by compare-and-set."""
 
     manifest: Manifest
     manager: str
@@ -79,7 +79,7 @@ class Reconfigure:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Make a Kubernetes Event about the cluster, for `kubectl describe`.
+    """Make a Kubernetes Event about the object that is worked on, for `kubectl describe`.
 
     `since` tells one transition from the next of the same kind: what was so before it.
     """

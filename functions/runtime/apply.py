@@ -13,8 +13,9 @@ from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import AlreadyExists, Conflict, FieldConflict
-from functions.api.kinds import CLUSTER, EVENT
+from functions.api.kinds import EVENT
 from functions.api.manifest import Manifest
+from functions.api.resource import Resource
 from functions.planning.status import timestamp
 from functions.planning.steps import (
     Announce,
@@ -48,14 +49,14 @@ class Unfinished(Conflict):
     """The plan has more steps, which depend on what the first ones made."""
 
 
-def apply(plan: Plan, cluster: ZooKeeperCluster, world: World) -> None:
-    """Carry out every step; raises what the first failing one raises."""
+def apply(plan: Plan, of: Resource, world: World) -> None:
+    """Carry out every step of a plan for one object; raises what the first failing one raises."""
     for step in plan:
-        _apply_step(step, cluster, world)
+        _apply_step(step, of, world)
         log.info("step", extra={"step": describe(step)})
 
 
-def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:  # noqa: C901 - one line per step
+def _apply_step(step: Step, of: Resource, world: World) -> None:  # noqa: C901 - one line per step
     match step:
         case ApplyObject():
             apply_object(step, world)
@@ -69,11 +70,12 @@ def _apply_step(step: Step, cluster: ZooKeeperCluster, world: World) -> None:  #
         case DeleteObject(ref=ref, uid=uid):
             world.kube.delete(ref, uid=uid)
         case Reconfigure():
-            reconfigure(step, cluster, world)
+            assert isinstance(of, ZooKeeperCluster), "only a cluster has a member list"
+            reconfigure(step, of, world)
         case EvictPod(ref=ref, uid=uid):
             world.kube.evict(ref, uid=uid)
         case Announce():
-            announce(step, cluster, world)
+            announce(step, of, world)
         case LookAgain():
             raise Unfinished("what was made has to be seen first")
         case _:
@@ -93,16 +95,14 @@ def apply_object(step: ApplyObject, world: World, *, subresource: str = "") -> N
         world.kube.apply(manifest, manager=manager, subresource=subresource, force=True)
 
 
-def announce(step: Announce, cluster: ZooKeeperCluster, world: World) -> None:
+def announce(step: Announce, of: Resource, world: World) -> None:
     """Make a Kubernetes Event; the same news of the same generation is told once a transition."""
     with contextlib.suppress(AlreadyExists):
-        world.kube.create(
-            _event(step, cluster, timestamp(world.now())), manager="zookeeper-functions"
-        )
+        world.kube.create(_event(step, of, timestamp(world.now())), manager="zookeeper-functions")
 
 
-def _event(step: Announce, cluster: ZooKeeperCluster, now: str) -> Manifest:
-    metadata = cluster.metadata
+def _event(step: Announce, of: Resource, now: str) -> Manifest:
+    metadata = of.metadata
     told = (
         metadata.uid,
         step.type,
@@ -117,8 +117,8 @@ def _event(step: Announce, cluster: ZooKeeperCluster, now: str) -> Manifest:
         "kind": EVENT.name,
         "metadata": {"name": f"{metadata.name}.{name}", "namespace": metadata.namespace},
         "involvedObject": {
-            "apiVersion": CLUSTER.api_version,
-            "kind": CLUSTER.name,
+            "apiVersion": of.kind.api_version,
+            "kind": of.kind.name,
             "name": metadata.name,
             "namespace": metadata.namespace,
             "uid": metadata.uid,

@@ -17,12 +17,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
-from functions.api.kinds import Ref
+from functions.api.kinds import Kind, Ref
+from functions.api.manifest import Manifest
+from functions.api.resource import Unread
 from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
@@ -37,6 +39,10 @@ MOST_LOOKS = 12
 
 Handler = Callable[[Event, World], None]
 ClusterHandler = Callable[[ZooKeeperCluster, World], None]
+# (what an event is about, the world) -> the objects that the function has to look at.
+Candidates = Callable[[Ref, World], list[Ref]]
+S = TypeVar("S")
+U = TypeVar("U", ZooKeeperCluster, Unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,16 @@ class Request(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Kind(Generic[S, U]):
+    """What a function does with one object, and how it reads it."""
+
+    parse: Callable[[Manifest], S]
+    unread: Callable[[Manifest], U]
+    refusal: Refusal[U] | None
+    work: Callable[[S, World], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One deployed function: its name and what it does with an event."""
 
@@ -68,7 +84,7 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def cluster_function(
-    refusal: Refusal | None = None,
+    refusal: Refusal[ZooKeeperCluster] | None = None,
 ) -> Callable[[ClusterHandler], Callable[[Request], Any]]:
     """Deploy a function of one cluster: it is called for every cluster the event's object is of.
 
@@ -76,15 +92,48 @@ def cluster_function(
     """
 
     def decorate(work: ClusterHandler) -> Callable[[Request], Any]:
-        def handle(event: Event, world: World) -> None:
-            subject = subject_of(event)
-            for ref in read_clusters(subject, world) if subject is not None else ():
-                with bound(cluster=f"{ref.namespace}/{ref.name}"):
-                    _work_on(ref, work, refusal, world)
-
-        return _deploy(work.__name__, handle, work)
+        kind = _Kind(
+            parse=ZooKeeperCluster.parse,
+            unread=lambda manifest: ZooKeeperCluster.parse({**manifest, "spec": {}}),
+            refusal=refusal,
+            work=work,
+        )
+        return _deploy_for(kind, read_clusters)
 
     return decorate
+
+
+def object_function(
+    parse: Callable[[Manifest], S],
+    of: Kind,
+    candidates: Candidates,
+    refusal: Refusal[Unread] | None = None,
+) -> Callable[[Callable[[S, World], None]], Callable[[Request], Any]]:
+    """Deploy a function of objects of another of our kinds: those that `candidates` finds.
+
+    `refusal` makes the plan that tells the user what was refused.
+    """
+
+    def decorate(work: Callable[[S, World], None]) -> Callable[[Request], Any]:
+        kind = _Kind(parse, lambda manifest: Unread.of(of, manifest), refusal, work)
+        return _deploy_for(kind, candidates)
+
+    return decorate
+
+
+def _deploy_for(kind: _Kind[S, U], candidates: Candidates) -> Callable[[Request], Any]:
+    def handle(event: Event, world: World) -> None:
+        subject = subject_of(event)
+        for ref in candidates(subject, world) if subject is not None else ():
+            with bound(**{_bound_as(ref.kind): f"{ref.namespace}/{ref.name}"}):
+                _work_on(ref, kind, world)
+
+    return _deploy(kind.work.__name__, handle, kind.work)
+
+
+def _bound_as(kind: Kind) -> str:
+    """Return the word under which log lines name the object: cluster, backup or restore."""
+    return kind.name.removeprefix("ZooKeeper").lower()
 
 
 def event_function(work: Handler) -> Callable[[Request], Any]:
@@ -107,7 +156,7 @@ def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[
     return serve
 
 
-def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:
+def _work_on(ref: Ref, kind: _Kind[S, U], world: World) -> None:
     """Read, plan and apply; go on while there is more to do, look again after a conflict.
 
     Both are bounded: what is left after that is told to the sender, who delivers again.
@@ -116,7 +165,7 @@ def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: Wor
     for _ in range(MOST_LOOKS):
         try:
             with _turns.of(ref):
-                _work_once(ref, work, refusal, world)
+                _work_once(ref, kind, world)
         except Unfinished:
             continue
         except Conflict:
@@ -129,17 +178,17 @@ def _work_on(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: Wor
     raise Conflict(f"{ref.namespace}/{ref.name} needs more looks than one delivery takes.")
 
 
-def _work_once(ref: Ref, work: ClusterHandler, refusal: Refusal | None, world: World) -> None:
+def _work_once(ref: Ref, kind: _Kind[S, U], world: World) -> None:
     manifest = world.kube.get(ref)
     if manifest is None:
         return  # It was deleted after the event was sent.
     try:
-        work(ZooKeeperCluster.parse(manifest), world)
+        kind.work(kind.parse(manifest), world)
     except (InvalidSpec, Refused) as error:
         log.warning("refused", extra={"why": str(error)})
-        if refusal is not None:
-            cluster = ZooKeeperCluster.parse({**manifest, "spec": {}})
-            apply(refusal(cluster, error, world.now()), cluster, world)
+        if kind.refusal is not None:
+            told = kind.unread(manifest)
+            apply(kind.refusal(told, error, world.now()), told, world)
 
 
 def answer(

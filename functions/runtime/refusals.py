@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError
+from functions.api.resource import Unread
 from functions.planning.steps import Plan
 
-# (cluster with a default spec, what was raised, now) -> the plan that puts it into status.
-Refusal = Callable[[ZooKeeperCluster, FunctionError, datetime], Plan]
+R = TypeVar("R", ZooKeeperCluster, Unread)
+
+# (the object without its spec, what was raised, now) -> the plan that puts it into status.
+Refusal = Callable[[R, FunctionError, datetime], Plan]

@@ -15,6 +15,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.config import OWNED_KEYS, OWNED_PREFIXES
 from functions.api.crd import crd_manifest, crd_yaml
 from functions.api.errors import InvalidSpec
+from functions.api.kinds import BACKUP, CLUSTER, RESTORE, Kind
 from functions.api.reference import reference_page
 from functions.api.values import quantity
 
@@ -145,14 +146,19 @@ def test_the_defaults_of_the_crd_are_those_of_the_models(row: Manifest) -> None:
     assert parse(filled(root["properties"]["spec"], spec)).spec == parse(spec).spec
 
 
-def test_the_crd_in_the_repository_is_the_one_the_models_make() -> None:
-    stored = (ROOT / "crds" / "zookeeperclusters.yaml").read_text()
-    assert stored == crd_yaml(), "Run `make crds`."
+OURS = [pytest.param(kind, id=kind.name) for kind in (CLUSTER, BACKUP, RESTORE)]
 
 
-def test_the_reference_page_is_the_one_the_models_make() -> None:
-    stored = (ROOT / "docs" / "reference" / "zookeepercluster.md").read_text()
-    assert stored == reference_page(), "Run `make crds`."
+@pytest.mark.parametrize("kind", OURS)
+def test_the_crd_in_the_repository_is_the_one_the_models_make(kind: Kind) -> None:
+    stored = (ROOT / "crds" / f"{kind.plural}.yaml").read_text()
+    assert stored == crd_yaml(kind), "Run `make crds`."
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_the_reference_page_is_the_one_the_models_make(kind: Kind) -> None:
+    stored = (ROOT / "docs" / "reference" / f"{kind.name.lower()}.md").read_text()
+    assert stored == reference_page(kind), "Run `make crds`."
 
 
 def nodes(schema: Manifest) -> list[Manifest]:
@@ -161,16 +167,18 @@ def nodes(schema: Manifest) -> list[Manifest]:
     return [schema, *(node for child in inner if isinstance(child, dict) for node in nodes(child))]
 
 
-def test_every_field_says_what_it_is_for() -> None:
-    root = crd_manifest()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+@pytest.mark.parametrize("kind", OURS)
+def test_every_field_says_what_it_is_for(kind: Kind) -> None:
+    root = crd_manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for part in ("spec", "status"):
         for node in nodes(root["properties"][part]):
             for name, field in node.get("properties", {}).items():
                 assert field.get("description") or name == "podAntiAffinity", name
 
 
-def test_the_schema_has_no_keyword_that_a_crd_may_not_have() -> None:
-    root = crd_manifest()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+@pytest.mark.parametrize("kind", OURS)
+def test_the_schema_has_no_keyword_that_a_crd_may_not_have(kind: Kind) -> None:
+    root = crd_manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for node in nodes(root):
         assert not {"$ref", "$defs", "title", "anyOf", "const", "definitions"} & node.keys()
         assert node.get("additionalProperties") is not False

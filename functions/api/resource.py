@@ -1,0 +1,104 @@
+"""What our three kinds have in common: metadata, and how a manifest becomes a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from pydantic import ValidationError
+
+from functions.api.errors import InvalidSpec
+from functions.api.kinds import Kind
+from functions.api.manifest import Manifest
+from functions.api.rules import Status
+from functions.api.status import Condition
+from functions.api.values import NONE_GIVEN, StringMap
+
+
+class Metadata(Status):
+    """What the functions need of an object's metadata."""
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    labels: StringMap = NONE_GIVEN
+    annotations: StringMap = NONE_GIVEN
+    finalizers: tuple[str, ...] = ()
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+
+
+class Reported(Protocol):
+    """The status of one of our kinds."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]: ...
+
+    def manifest(self) -> Manifest: ...
+
+
+class Resource(Protocol):
+    """An object of one of our kinds, as far as status and Events are about it."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def metadata(self) -> Metadata: ...
+
+    @property
+    def status(self) -> Reported: ...
+
+
+class CustomResource(Status):
+    """A manifest of one of our kinds, read with every default in place."""
+
+    metadata: Metadata
+
+    @classmethod
+    def parse(cls, manifest: Mapping[str, Any]) -> Self:
+        """Read a manifest with every default in place; raises InvalidSpec with a sentence."""
+        try:
+            return cls.model_validate(_without_nulls(manifest), by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise InvalidSpec(_sentence(error)) from error
+
+
+class Conditions(Status):
+    """The one part of a status that all our kinds share."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An object whose spec cannot be followed: enough of it to say so in its status."""
+
+    kind: Kind
+    metadata: Metadata
+    status: Conditions
+
+    @classmethod
+    def of(cls, kind: Kind, manifest: Mapping[str, Any]) -> Unread:
+        """Return what is left of a manifest without its spec."""
+        metadata = Metadata.model_validate(_without_nulls(manifest["metadata"]))
+        return cls(kind, metadata, Conditions.model_validate(manifest.get("status", {})))
+
+
+def _without_nulls(value: Any) -> Any:
+    """Drop nulls as the API server does: a field that is null is a field that is not there."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return what is wrong, field by field, in the words of the rules."""
+    return " ".join(
+        f"{'.'.join(str(part) for part in entry['loc'])}: "
+        f"{entry['msg'].removeprefix('Value error, ')}"
+        for entry in error.errors(include_url=False)
+    )
