@@ -11,7 +11,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "zookeeper-functions"
 # What is inside the package but is no function of its own.
-LAYERS = {"api", "planning", "manifests", "adapters", "runtime", "pods", "persistence"}
+LAYERS = {
+    "api", "planning", "manifests", "adapters", "backups", "runtime", "pods", "persistence"
+}  # fmt: skip
 
 
 def _documents(*paths: str) -> list[dict[str, Any]]:
