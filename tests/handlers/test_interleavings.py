@@ -84,7 +84,6 @@ def beginning(simulation: Any) -> Beginning:
 @pytest.mark.thorough
 @settings(
     max_examples=40,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -107,7 +106,6 @@ def test_any_order_of_deliveries_ends_in_the_same_state(
 
 @settings(
     max_examples=15,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -312,7 +312,6 @@ Wish = tuple[int, bool, int]
 @pytest.mark.thorough
 @settings(
     max_examples=15,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -96,6 +96,12 @@ class Cluster:
         found = self.all_of("pod", labelSelector=f"instance={self.name}")
         return {pod["metadata"]["name"]: pod for pod in found}
 
+    def uid_of_pods(self) -> dict[str, str]:
+        return {name: str(pod["metadata"]["uid"]) for name, pod in self.pods().items()}
+
+    def uids(self) -> set[str]:
+        return set(self.uid_of_pods().values())
+
     def events(self) -> dict[str, str]:
         """Return reason to messages of the Kubernetes Events about the cluster."""
         told: dict[str, str] = {}

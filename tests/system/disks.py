@@ -50,10 +50,6 @@ def last_zxid(cluster: Cluster, pod: str) -> str:
     return str(told)
 
 
-def pod_uids(cluster: Cluster) -> dict[str, str]:
-    return {name: str(pod["metadata"]["uid"]) for name, pod in cluster.pods().items()}
-
-
 def lose(cluster: Cluster, *pods: str) -> None:
     """Delete servers together with their volumes; new and empty ones take their place."""
     claims = [f"data-{pod}" for pod in pods]

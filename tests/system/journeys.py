@@ -67,11 +67,11 @@ PHASES: Mapping[str, Phase] = {
 def travel(cluster: Cluster, phase: Phase, strike: Strike) -> None:
     """Go the whole way, 3-5-3 or a roll of all, and strike when the phase has come."""
     if phase.journey == "roll":
-        before = _uids(cluster)
+        before = cluster.uids()
         restart(cluster)
         _strike_at(cluster, phase, strike)
         arrive(cluster, SMALL)
-        assert not before & _uids(cluster), "a pod was not replaced"
+        assert not before & cluster.uids(), "a pod was not replaced"
         return
     for journey, size in (("up", LARGE), ("down", SMALL)):
         resize(cluster, size)
@@ -83,7 +83,3 @@ def travel(cluster: Cluster, phase: Phase, strike: Strike) -> None:
 def _strike_at(cluster: Cluster, phase: Phase, strike: Strike) -> None:
     cluster.until(lambda: phase.has_come(cluster), "the moment to strike", MOMENT_SECONDS)
     strike(cluster)
-
-
-def _uids(cluster: Cluster) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}

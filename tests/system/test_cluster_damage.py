@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.system.clusters import Cluster, signal_server
-from tests.system.disks import last_zxid, pod_uids, scaled, until_lost
+from tests.system.disks import last_zxid, scaled, until_lost
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
@@ -44,11 +44,11 @@ def test_ephemeral_servers_go_on_from_the_one_that_is_left(cluster: Cluster) -> 
     assert "ephemeral storage goes with its pod" in down
     assert f"zk-2 holds data up to {zxid}." in down
     incident = cluster.status()["incident"]
-    kept = pod_uids(cluster)["zk-2"]
+    kept = cluster.uid_of_pods()["zk-2"]
     cluster.patch({"restartedAt": "2026-01-31T12:00:00Z"})
     cluster.until(lambda: cluster.condition("Updated")["reason"] == "WouldLoseData", "its refusal")
     cluster.patch({"restartedAt": None})
-    assert pod_uids(cluster)["zk-2"] == kept
+    assert cluster.uid_of_pods()["zk-2"] == kept
     cluster.patch({"recovery": {"incident": incident, "continueFrom": "zk-2"}})
     cluster.until_settled()
     assert cluster.read("/acknowledged") == {"yes"}

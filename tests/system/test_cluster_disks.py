@@ -8,7 +8,6 @@ from tests.system.clusters import Cluster
 from tests.system.disks import (
     last_zxid,
     lose,
-    pod_uids,
     scaled,
     stays_down,
     until_lost,
@@ -24,16 +23,16 @@ def test_one_lost_volume_heals_and_after_two_a_person_says_how_to_go_on(cluster:
     _one_heals(cluster)
     cluster.write("/acknowledged", "yes, and later too")
     incident = _two_are_told(cluster)
-    before = pod_uids(cluster)
+    before = cluster.uid_of_pods()
     _another_incident_counts_for_nothing(cluster)
-    assert pod_uids(cluster) == before
+    assert cluster.uid_of_pods() == before
 
     cluster.patch({"recovery": {"incident": incident, "continueFrom": "zk-2"}})
     status = cluster.until_settled()
     assert cluster.read("/acknowledged") == {"yes, and later too"}
     assert {"incident", "recovery", "operation"}.isdisjoint(status)
     assert "Recovered" in cluster.events()
-    replaced = {name for name, uid in pod_uids(cluster).items() if uid != before[name]}
+    replaced = {name for name, uid in cluster.uid_of_pods().items() if uid != before[name]}
     assert replaced == {"zk-0"}, "as many as the quorum lacked"
 
 

@@ -52,13 +52,13 @@ def test_no_eviction_costs_the_majority_while_servers_move(
 ) -> None:
     cluster.apply(replicas=3)
     cluster.until_settled()
-    before = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+    before = cluster.uids()
     with continuous_writes(cluster, tmp_path, "evicted while 3-5-3 and a roll") as writes:
         with _evictions(cluster, tmp_path / "evictions") as seen:
             _scale(cluster, 5)
             _scale(cluster, 3)
             cluster.patch({"restartedAt": "2026-01-31T12:00:00Z"})
-            cluster.until(lambda: not _uids(cluster) & before, "every pod is another", 240)
+            cluster.until(lambda: not cluster.uids() & before, "every pod is another", 240)
         cluster.until_settled(120)
     assert seen["evicted"] >= 5
     assert seen["longest_lost"] < ONE_LOOK
@@ -75,10 +75,6 @@ def _scale(cluster: Cluster, size: int) -> None:
 
 def _members(cluster: Cluster) -> list[int]:
     return [member["id"] for member in cluster.status()["members"]]
-
-
-def _uids(cluster: Cluster) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}
 
 
 def test_at_rest_only_one_of_three_may_go(cluster: Cluster) -> None:

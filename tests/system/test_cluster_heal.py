@@ -81,10 +81,10 @@ def test_a_foreign_number_of_replicas_is_taken_back(healthy: Cluster) -> None:
 
 def _restart_with_kubectl(cluster: Cluster) -> None:
     """`kubectl rollout restart`, and wait until every pod is replaced and all is well."""
-    before = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+    before = cluster.uids()
     cluster.kubectl("rollout", "restart", "statefulset", "zk")
     cluster.until(
-        lambda: not before & {pod["metadata"]["uid"] for pod in cluster.pods().values()},
+        lambda: not before & cluster.uids(),
         "every pod is replaced",
         90,
     )
@@ -177,7 +177,7 @@ def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
     uid = healthy.pods()[leading]["metadata"]["uid"]
     healthy.write("/kept-by-delete", "yes")
     healthy.kubectl("delete", "pod", leading)
-    healthy.until(lambda: uid not in _uids(healthy) and leading in healthy.pods(), "a new pod")
+    healthy.until(lambda: uid not in healthy.uids() and leading in healthy.pods(), "a new pod")
     status = healthy.until_settled()
     assert status["leader"]
     assert healthy.get("pvc", f"data-{leading}")["spec"]["volumeName"] == volume
@@ -188,19 +188,15 @@ def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
 def test_all_pods_deleted_at_once_come_back_with_their_data(healthy: Cluster) -> None:
     """Seed defect C5: servers needed a quorum to start, so a lost one never came back."""
     healthy.write("/kept-by-all", "yes")
-    uids = _uids(healthy)
+    uids = healthy.uids()
     healthy.kubectl("delete", "pods", "-l", "instance=zk", "--wait=false")
-    healthy.until(lambda: not uids & _uids(healthy), "the old pods to be gone")
+    healthy.until(lambda: not uids & healthy.uids(), "the old pods to be gone")
     healthy.until_settled()
     assert healthy.read("/kept-by-all") == {"yes"}
 
 
 def _is_watched(ref: str) -> bool:
     return not ref.startswith("secret/")
-
-
-def _uids(cluster: Cluster) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}
 
 
 def _losses(cluster: Cluster, pod: str) -> int:

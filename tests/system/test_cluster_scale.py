@@ -25,7 +25,7 @@ def test_no_acknowledged_write_is_lost_while_the_ensemble_grows_shrinks_and_roll
 ) -> None:
     cluster.apply(replicas=3, storage={"size": "1Gi", "onScaleDown": "Delete"})
     cluster.until_settled()
-    before = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+    before = cluster.uids()
     with continuous_writes(cluster, tmp_path, "3-5-3") as writes:
         _scale(cluster, 5)
         assert len(cluster.all_of("pvc")) == 5
@@ -37,7 +37,7 @@ def test_no_acknowledged_write_is_lost_while_the_ensemble_grows_shrinks_and_roll
         cluster.patch({"restartedAt": "2026-01-31T12:00:00Z"})
         cluster.until_settled(120)
     assert writes.elections() == 1, "the leader was replaced, and last"
-    assert not {pod["metadata"]["uid"] for pod in cluster.pods().values()} & before
+    assert not cluster.uids() & before
     assert "operation" not in cluster.status()
 
 

@@ -237,13 +237,13 @@ def test_a_roll_to_pods_that_fit_nowhere_costs_one_server_and_goes_back(
     play: Callable[[Scene], Writes],
 ) -> None:
     def roll_and_go_back(cluster: Cluster) -> None:
-        before = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+        before = cluster.uids()
         cluster.patch({"pod": {"nodeSelector": {"no": "such-node"}}})
         cluster.until(
             lambda: cluster.condition("Updated")["reason"] == "PodNotHealthy", "the roll stops"
         )
         _pass(3.0 * RESYNC_SECONDS, cluster)
-        after = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+        after = cluster.uids()
         assert len(before & after) == 2
         cluster.patch({"pod": {"nodeSelector": None}})
 
@@ -259,14 +259,10 @@ def _lose_in_place(who: str) -> Scene:
         strike(cluster, "lose-volume", *victims)
         cluster.until(lambda: _is_felt(cluster, victims), "it is felt", NOTICE_SECONDS)
         cluster.until(
-            lambda: not _uids(cluster) & set(before.values()), "a new pod", NOTICE_SECONDS
+            lambda: not cluster.uids() & set(before.values()), "a new pod", NOTICE_SECONDS
         )
 
     return lose
-
-
-def _uids(cluster: Cluster) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in cluster.pods().values()}
 
 
 def _lose_with_pod(who: str) -> Scene:
@@ -311,7 +307,7 @@ def test_a_volume_lost(play: Callable[[Scene], Writes], lose: Scene) -> None:
 @soak
 def test_all_pods_deleted_at_once(play: Callable[[Scene], Writes]) -> None:
     def delete_all(cluster: Cluster) -> None:
-        before = {pod["metadata"]["uid"] for pod in cluster.pods().values()}
+        before = cluster.uids()
         cluster.kubectl("delete", "pods", "-l", f"instance={cluster.name}", "--wait=false")
         cluster.until(
             lambda: not before & {p["metadata"]["uid"] for p in cluster.pods().values()},

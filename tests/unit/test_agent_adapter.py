@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from functions.adapters.agent import ask_disk, parse_disk
 from functions.adapters.words import MAX_BYTES
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport, Member
+from tests.unit.serving import Reply
 
 TOLD = {
     "isEmpty": False,
@@ -85,35 +84,6 @@ def test_what_is_no_answer_of_an_agent_is_unavailable(given: bytes) -> None:
     """Taking one for an empty disk would tell a person to give up a good one."""
     with pytest.raises(Unavailable, match="GET /disk"):
         parse_disk(given, "it")
-
-
-Reply = Callable[[socket.socket], None]
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Reply], int]]:
-    """Starts a server on loopback that does one thing with its connection."""
-    threads: list[threading.Thread] = []
-
-    def start(reply: Reply) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-
-        def one() -> None:
-            with listener, listener.accept()[0] as connection:
-                connection.recv(1024)
-                try:
-                    reply(connection)
-                except OSError:
-                    return  # The client has had enough.
-
-        threads.append(threading.Thread(target=one))
-        threads[-1].start()
-        return int(listener.getsockname()[1])
-
-    yield start
-    for thread in threads:
-        thread.join(5)
-        assert not thread.is_alive()
 
 
 def _in_pieces(connection: socket.socket) -> None:

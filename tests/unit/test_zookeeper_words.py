@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +12,7 @@ from functions.adapters.words import MAX_BYTES, ask, parse_conf, parse_stats
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import EnsembleConfig, Member, ServerStats
+from tests.unit.serving import Serve
 
 SRVR = """Zookeeper version: 3.9.5-46a4b3, built on 2026-01-01 00:00 UTC
 Latency min/avg/max: 0/0.0/0
@@ -31,40 +31,6 @@ membership:
 server.1=zoo-0.zoo:2888:3888:participant;0.0.0.0:2181
 server.2=[::1]:2888:3888:observer;0.0.0.0:2181
 version=10000000a"""
-
-Reply = Callable[[socket.socket], None]
-Serve = Callable[[Reply], int]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts a server on loopback that does one thing with each connection."""
-    threads: list[threading.Thread] = []
-    sockets: list[socket.socket] = []
-
-    def start(reply: Reply) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listener)
-
-        def one() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(16)
-                try:
-                    reply(connection)
-                except OSError:
-                    return  # The client has had enough.
-
-        threads.append(threading.Thread(target=one))
-        threads[-1].start()
-        return int(listener.getsockname()[1])
-
-    yield start
-    for thread in threads:
-        thread.join(5)
-        assert not thread.is_alive()
-    for each in sockets:
-        each.close()
 
 
 def test_srvr_is_read() -> None:

@@ -1,0 +1,7 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+from tests.unit.serving import serve
+
+__all__ = ["serve"]
