@@ -60,6 +60,9 @@ class Agent:
         self._pods = Mirror(client, "/api/v1/pods")
         self.keepers: dict[str, PodKeeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Pods that have ended here for good. A finalizer can keep the object for a while longer,
+        # as that of a Job does until the pod is counted.
+        self._ended: set[str] = set()
 
     async def run(self) -> None:
         """Never returns; being cancelled ends every container."""
@@ -129,8 +132,9 @@ class Agent:
         for uid, pod in mine.items():
             if uid in self.keepers:
                 self._update(self.keepers[uid], pod)
-            else:
+            elif uid not in self._ended:
                 self._adopt(uid, pod)
+        self._ended &= mine.keys()
         for uid, keeper in self.keepers.items():
             if uid not in mine:
                 keeper.vanished()
@@ -148,6 +152,7 @@ class Agent:
     async def _keep(self, uid: str, keeper: PodKeeper) -> None:
         try:
             await keeper.run()
+            self._ended.add(uid)
         except Exception:
             # A defect of this program must not take the other pods along.
             log.exception("pod %s/%s", *keeper.key)

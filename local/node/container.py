@@ -15,7 +15,7 @@ from local.node.container_logs import LogWriter, last_text
 from local.node.errors import CannotStart
 from local.node.events import Happening
 from local.node.probes import Target, look, watch
-from local.node.records import Kind, Record, Started, Terminated, Waiting
+from local.node.records import Record, Started, Terminated, Waiting, should_restart
 from local.node.running import start
 from local.node.services import Services
 from local.node.surroundings import PodPlace, prepare, termination_message
@@ -257,15 +257,6 @@ class ContainerKeeper:
     def _tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         happening = Happening(reason, message, self.record.name, warning)
         self._services.events.record(self._pod(), happening)
-
-
-def should_restart(kind: Kind, policy: str, exit_code: int) -> bool:
-    """Sidecars are always restarted; a successful init container never is."""
-    if kind is Kind.SIDECAR:
-        return True
-    if kind is Kind.INIT:
-        return exit_code != 0 and policy != "Never"
-    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
 def restart_delay(crashes: int, first: float) -> float:

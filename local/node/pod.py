@@ -18,12 +18,13 @@ from local.node.network import NetworkFailure
 from local.node.records import Kind, Record, Terminated, Waiting, records_of
 from local.node.reporter import StatusReporter
 from local.node.services import Services
-from local.node.status import Surroundings, pod_status
+from local.node.status import Surroundings, phase, pod_status
 from local.node.surroundings import PodPlace
 from local.node.volumes import PodVolumes
 
 RETRY_SECONDS = 0.5
 FORCED_GRACE = 1.0
+OVER = ("Succeeded", "Failed")
 
 
 class PodKeeper:
@@ -80,6 +81,7 @@ class PodKeeper:
                 await life
         await self._stop_containers(self._grace())
         await self._clean_up()
+        self._around = _with(self._around, is_over=True)
         sender.cancel()
         if not self._is_absent:
             await self._reporter.say_goodbye(self._status)
@@ -93,22 +95,34 @@ class PodKeeper:
     # -- living ------------------------------------------------------------------------------
 
     async def _live(self) -> None:
-        if (self.pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        if (self.pod.get("status") or {}).get("phase") in OVER:
             return  # Ended in an earlier life of this program: only its removal is left.
-        self._around = _with(self._around, started_at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        self._around = _with(self._around, started_at=begun(self.pod) or now)
         self._changed()
-        limit = self.pod["spec"].get("activeDeadlineSeconds")
+        if phase(self.pod, self.records, self._around) in OVER:
+            return  # It ended with an earlier life of this program, and nothing is run twice.
+        deadline = asyncio.timeout(self._seconds_left(now))
         try:
-            async with asyncio.timeout(limit):
+            async with deadline:
                 place = await self._prepare()
                 await self._run_containers(place)
         except TimeoutError:
+            if not deadline.expired():
+                raise
             message = "Pod was active on the node longer than the specified deadline"
             self._around = _with(self._around, failure=("DeadlineExceeded", message))
             self._tell("DeadlineExceeded", message, warning=True)
         await self._stop_containers(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
         await self._detach()
         self._changed()
+
+    def _seconds_left(self, now: datetime) -> float | None:
+        """How long the pod may still run; a node that starts again does not begin to count anew."""
+        limit = self.pod["spec"].get("activeDeadlineSeconds")
+        if limit is None:
+            return None
+        return float(limit) - (now - (begun(self.pod) or now)).total_seconds()
 
     async def _prepare(self) -> PodPlace:
         await self._mount_volumes()
@@ -165,7 +179,7 @@ class PodKeeper:
                 task.cancel()
 
     async def _run_mains(self) -> None:
-        mains = [record for record in self.records if record.kind is Kind.MAIN]
+        mains = [r for r in self.records if r.kind is Kind.MAIN and not r.has_ended]
         for record in mains:
             if isinstance(record.state, Waiting):
                 record.state = Waiting("ContainerCreating")
@@ -259,6 +273,12 @@ class PodKeeper:
             await self.volumes.refresh(self.pod)
         except CannotMount as error:
             self._tell("FailedMount", str(error), warning=True)
+
+
+def begun(pod: Object) -> datetime | None:
+    """When the pod started on this node according to its own status."""
+    since = (pod.get("status") or {}).get("startTime")
+    return datetime.fromisoformat(since.replace("Z", "+00:00")) if since else None
 
 
 def _with(around: Surroundings, **changes: Any) -> Surroundings:

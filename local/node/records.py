@@ -69,13 +69,26 @@ class Record:
         return self.running is not None and isinstance(self.state, Started)
 
     @property
+    def has_ended(self) -> bool:
+        return isinstance(self.state, Terminated)
+
+    @property
     def has_succeeded(self) -> bool:
         return isinstance(self.state, Terminated) and self.state.exit_code == 0
 
 
+def should_restart(kind: Kind, policy: str, exit_code: int) -> bool:
+    """Sidecars are always restarted; a successful init container never is."""
+    if kind is Kind.SIDECAR:
+        return True
+    if kind is Kind.INIT:
+        return exit_code != 0 and policy != "Never"
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
 def records_of(pod: Object) -> list[Record]:
     """One record per container. A pod that was seen running before this program started goes on
-    counting restarts from its status."""
+    counting restarts from its status, and a container that must not run twice stays ended."""
     spec = pod["spec"]
     found = [
         Record(item, Kind.SIDECAR if item.get("restartPolicy") == "Always" else Kind.INIT)
@@ -93,10 +106,22 @@ def records_of(pod: Object) -> list[Record]:
         for record in found:
             if record.name == entry["name"]:
                 _continue_from(record, entry)
-                if status.get("phase") in ("Succeeded", "Failed") and record.last:
-                    record.state, record.last = record.last, None
-                    record.restart_count -= 1
+    policy = spec.get("restartPolicy", "Always")
+    mains = [record for record in found if record.kind is Kind.MAIN]
+    is_over = status.get("phase") in ("Succeeded", "Failed")
+    is_over = is_over or all(_stays_ended(record, policy) for record in mains)
+    for record in found:
+        if record.last and (is_over or _stays_ended(record, policy)):
+            record.state, record.last = record.last, None
+            record.restart_count -= 1
     return found
+
+
+def _stays_ended(record: Record, policy: str) -> bool:
+    """An init container that succeeded runs again with its pod, as after a reboot."""
+    if record.last is None or (record.kind is Kind.INIT and record.last.exit_code == 0):
+        return False
+    return not should_restart(record.kind, policy, record.last.exit_code)
 
 
 def _continue_from(record: Record, entry: Object) -> None:
@@ -106,12 +131,21 @@ def _continue_from(record: Record, entry: Object) -> None:
         return
     record.restart_count += 1
     now = datetime.now(UTC)
-    since = (state.get("running") or state["terminated"]).get("startedAt")
+    ended = state.get("terminated") or {
+        **state["running"],
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "The container ended together with the node's program",
+    }
     record.last = Terminated(
-        exit_code=(state.get("terminated") or {}).get("exitCode", 137),
-        reason=(state.get("terminated") or {}).get("reason", "ContainerStatusUnknown"),
-        message="The container ended together with the node's program",
-        started_at=datetime.fromisoformat(since.replace("Z", "+00:00")) if since else now,
-        finished_at=now,
+        exit_code=ended["exitCode"],
+        reason=ended.get("reason", ""),
+        message=ended.get("message", ""),
+        started_at=_moment(ended.get("startedAt")) or now,
+        finished_at=_moment(ended.get("finishedAt")) or now,
         container_id=entry.get("containerID", ""),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None

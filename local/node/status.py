@@ -21,6 +21,8 @@ class Surroundings:
     has_network: bool = False
     # Set when the pod as a whole was ended by the node, for example DeadlineExceeded.
     failure: tuple[str, str] | None = None
+    # Set when nothing of the pod will run again because it was deleted.
+    is_over: bool = False
 
 
 def timestamp(moment: datetime) -> str:
@@ -76,6 +78,9 @@ def _end(pod: Object, records: Sequence[Record], around: Surroundings) -> str | 
     policy = pod["spec"].get("restartPolicy", "Always")
     mains = [record for record in records if record.kind is Kind.MAIN]
     inits = [record for record in records if record.kind is Kind.INIT]
+    if around.is_over:
+        # A Job counts a deleted pod by how it ended, whatever its restart policy would have done.
+        return "Succeeded" if all(record.has_succeeded for record in mains) else "Failed"
     if policy != "Always" and all(_is_over(record, policy) for record in mains):
         return "Succeeded" if all(record.has_succeeded for record in mains) else "Failed"
     failed_early = policy == "Never" and any(_has_failed(record) for record in inits)

@@ -18,6 +18,7 @@ from local.node.services import Services
 from local.node.volumes import PodVolumes
 
 TERMINATION_LOG = "/dev/termination-log"
+LONGEST_MESSAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,12 @@ def _mounts(
 
 
 def termination_message(record: Record, place: PodPlace, *, failed: bool, log_end: str) -> str:
-    """What the container left in its termination file, or for failures the end of its log."""
+    """What the container left in its termination file, or for failures the end of its log.
+
+    A kubelet takes the last bytes of a file that is too long, not the first.
+    """
     path = place.container_folder(record.name) / "termination-log"
-    said = path.read_bytes()[:4096].decode(errors="replace") if path.exists() else ""
+    told = path.read_bytes()[-LONGEST_MESSAGE:] if path.exists() else b""
+    said = told.decode(errors="replace")
     policy = record.spec.get("terminationMessagePolicy", "File")
     return log_end if failed and not said and policy == "FallbackToLogsOnError" else said

@@ -31,6 +31,7 @@ class PodVolumes:
         self._written: dict[str, Files] = {}
         self._seen: dict[tuple[str, str], str] = {}
         self._paths: dict[str, Path] = {}
+        self._read_only: set[str] = set()
 
     async def prepare(self, pod: Object) -> None:
         """Make every volume available; raises CannotMount with all that is missing."""
@@ -48,7 +49,10 @@ class PodVolumes:
     async def _prepare_one(self, pod: Object, volume: Object) -> Path:
         folder = self._folder / str(volume["name"])
         if "persistentVolumeClaim" in volume:
-            return await self._claimed(pod, volume["persistentVolumeClaim"]["claimName"])
+            source = volume["persistentVolumeClaim"]
+            if source.get("readOnly"):
+                self._read_only.add(volume["name"])
+            return await self._claimed(pod, source["claimName"])
         if "ephemeral" in volume:
             # The controller manager makes a claim of this name for a generic ephemeral volume.
             return await self._claimed(pod, f"{pod['metadata']['name']}-{volume['name']}")
@@ -117,18 +121,11 @@ class PodVolumes:
         return [self._mount(entry, env) for entry in container.get("volumeMounts") or []]
 
     def _mount(self, entry: Object, env: dict[str, str]) -> Mount:
-        root = self._paths[entry["name"]]
+        name, root = entry["name"], self._paths[entry["name"]]
         sub = expand(entry.get("subPathExpr", ""), env) or entry.get("subPath", "")
-        source = root / sub
-        if ".." in Path(sub).parts or sub.startswith("/"):
-            raise CannotStart(
-                "CreateContainerConfigError", f"subPath {sub!r} must stay inside the volume"
-            )
-        if sub and not source.exists():
-            source.mkdir(parents=True)
-        read_only = bool(entry.get("readOnly")) or entry["name"] in self._written
-        # What a subPath names in a ConfigMap is a link; the mount needs the file behind it.
-        return Mount(source.resolve() if sub else source, entry["mountPath"], read_only)
+        is_fixed = name in self._written or name in self._read_only
+        source = _inside(root, sub, may_make=not is_fixed) if sub else root
+        return Mount(source, entry["mountPath"], bool(entry.get("readOnly")) or is_fixed)
 
     @property
     def claims(self) -> dict[str, Path]:
@@ -142,6 +139,26 @@ class PodVolumes:
     def remove(self) -> None:
         """Remove what belongs to the pod alone; claims are left to the provisioner."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _inside(root: Path, sub: str, *, may_make: bool) -> Path:
+    """The folder or file that a subPath names; raises CannotStart for one outside the volume.
+
+    It may be a link, as each name of a ConfigMap is: the mount needs the file behind it. A link
+    that a pod left in its volume must not lead another one to this machine's files.
+    """
+    source = root / sub
+    leads_out = ".." in Path(sub).parts or sub.startswith("/")
+    if leads_out or not source.resolve().is_relative_to(root.resolve()):
+        raise CannotStart(
+            "CreateContainerConfigError", f"subPath {sub!r} must stay inside the volume"
+        )
+    if not source.exists():
+        if not may_make:
+            message = f"subPath {sub!r} is not there, and the volume is mounted read-only"
+            raise CannotStart("CreateContainerConfigError", message)
+        source.mkdir(parents=True)
+    return source.resolve()
 
 
 def write_atomically(folder: Path, files: Files) -> None:

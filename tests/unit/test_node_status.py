@@ -9,14 +9,22 @@ from typing import Any
 
 import pytest
 
-from local.node.container import restart_delay, should_restart
+from local.node.container import restart_delay
 from local.node.container_logs import LogOptions, LogWriter, last_text, read
 from local.node.events import Happening, event_name
 from local.node.exec_session import exit_status
 from local.node.network import AddressPool, link_name
 from local.node.nodes import node_status, places
 from local.node.probes import Timing, Verdict
-from local.node.records import Kind, Record, Started, Terminated, Waiting, records_of
+from local.node.records import (
+    Kind,
+    Record,
+    Started,
+    Terminated,
+    Waiting,
+    records_of,
+    should_restart,
+)
 from local.node.reporter import replacing_addresses, without_times
 from local.node.status import Surroundings, pod_status
 
@@ -227,6 +235,47 @@ def test_the_same_happening_has_the_same_event_name() -> None:
 def test_exit_codes_reach_kubectl() -> None:
     assert exit_status(0)["status"] == "Success"
     assert exit_status(3)["details"] == {"causes": [{"reason": "ExitCode", "message": "3"}]}
+
+
+def seen(code: int | None) -> dict[str, Any]:
+    """A container's state in a status: running, or ended with an exit code."""
+    since = {"startedAt": "2026-05-01T11:00:00Z"}
+    return {"running": since} if code is None else {"terminated": {**since, "exitCode": code}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "expected"),
+    [
+        pytest.param("Never", seen(None), "Failed", id="was-running-and-must-not-run-again"),
+        pytest.param("Never", seen(3), "Failed", id="had-failed"),
+        pytest.param("Never", seen(0), "Succeeded", id="had-succeeded"),
+        pytest.param("OnFailure", seen(0), "Succeeded", id="had-succeeded-on-failure"),
+        pytest.param("OnFailure", seen(None), "Running", id="was-running-and-runs-again"),
+        pytest.param("OnFailure", seen(3), "Running", id="had-failed-and-runs-again"),
+        pytest.param("Always", seen(0), "Running", id="always-runs-again"),
+    ],
+)
+def test_what_a_restarted_node_makes_of_a_pod(
+    policy: str, state: dict[str, Any], expected: str
+) -> None:
+    before = pod(policy, containerStatuses=[{"name": "c", "restartCount": 0, "state": state}])
+    assert pod_status(before, records_of(before), AROUND, NOW)["phase"] == expected
+
+
+def test_what_a_container_said_last_is_kept_over_a_restart_of_the_node() -> None:
+    state = seen(2)
+    state["terminated"] |= {"message": "no such bucket", "finishedAt": "2026-05-01T11:00:09Z"}
+    (found,) = records_of(pod("Never", containerStatuses=[{"name": "c", "state": state}]))
+    assert isinstance(found.state, Terminated)
+    assert found.state.message == "no such bucket"
+    assert (NOW - found.state.finished_at) == timedelta(minutes=59, seconds=51)
+
+
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+@pytest.mark.parametrize(("code", "expected"), [(0, "Succeeded"), (143, "Failed")])
+def test_a_deleted_pod_ends_as_its_containers_did(policy: str, code: int, expected: str) -> None:
+    over = Surroundings("h", is_over=True)
+    assert pod_status(pod(policy), [record(ended(code))], over, NOW)["phase"] == expected
 
 
 def test_a_finished_pod_stays_as_it_was_after_the_node_itself_restarted() -> None:
