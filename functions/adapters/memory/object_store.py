@@ -74,6 +74,12 @@ class MemoryObjectStore:
     def name(self) -> str:
         return f"bucket {self.bucket} in memory"
 
+    def create_bucket(self) -> None:
+        with self._lock, self.faults.around():
+            if self.refuses is not None:
+                raise self.refuses
+            self.has_bucket = True
+
     def put(self, key: str, data: bytes) -> None:
         with self._lock, self.faults.around():
             self._ready(key)

@@ -84,6 +84,10 @@ class ObjectStore(Protocol):
         """The bucket and where it is, for a person: no credentials in it."""
         ...
 
+    def create_bucket(self) -> None:
+        """Make the bucket if there is none."""
+        ...
+
     def put(self, key: str, data: bytes) -> None:
         """Write a whole object, over an older one of that key."""
         ...
