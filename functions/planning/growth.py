@@ -34,7 +34,7 @@ from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
 from functions.planning.steps import (
     Announce,
-    ApplyObject,
+    ApplyToGeneration,
     DeleteObject,
     LookAgain,
     Plan,
@@ -205,12 +205,12 @@ def _reconfigure(
     return Reconfigure(hosts[0], hosts, joining, leaving, version)
 
 
-def _stop_servers(cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int) -> ApplyObject:
-    """Return the same without looking at the version: it follows a removal at once.
+def _stop_servers(
+    cluster: ZooKeeperCluster, found: SeenStatefulSet, replicas: int
+) -> ApplyToGeneration:
+    """Return the same by the generation, not the version: it follows a removal at once.
 
-    The pods' readiness, which changes with the election, is part of the object; the operation on
-    record keeps every other mover away.
+    The pods' readiness, which changes with the election, is part of the object.
     """
     step = run_servers(cluster, found, replicas)
-    metadata = {k: v for k, v in step.manifest["metadata"].items() if k != "resourceVersion"}
-    return ApplyObject({**step.manifest, "metadata": metadata}, MANAGER)
+    return ApplyToGeneration(step.manifest, MANAGER, found.generation)

@@ -55,6 +55,7 @@ class SeenStatefulSet:
     controller_uid: str
     is_built: bool
     update_revision: str = ""
+    generation: int = 0
 
 
 def seen_pod(pod: Manifest) -> SeenPod:
@@ -92,6 +93,7 @@ def seen_stateful_set(manifest: Manifest) -> SeenStatefulSet:
         controller_uid=controller_uid(manifest),
         update_revision=status.get("updateRevision", ""),
         is_built=APPLIED_HASH in metadata.get("annotations", {}),
+        generation=metadata.get("generation", 0),
     )
 
 

@@ -23,6 +23,18 @@ class ApplyObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyToGeneration:
+    """Apply to the object whose spec nobody changed since it was read; its status may have.
+
+    For what follows at once on something that changes the status of the object.
+    """
+
+    manifest: Manifest
+    manager: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceObject:
     """Replace the object as it was read: for entries of others that clash with ours."""
 
@@ -97,6 +109,7 @@ class LookAgain:
 
 Step = (
     ApplyObject
+    | ApplyToGeneration
     | ReplaceObject
     | CreateObject
     | DeleteObject

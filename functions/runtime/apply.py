@@ -14,12 +14,13 @@ from typing import assert_never
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import AlreadyExists, Conflict, FieldConflict
 from functions.api.kinds import EVENT
-from functions.api.manifest import Manifest
+from functions.api.manifest import Manifest, ref_of
 from functions.api.resource import Resource
 from functions.planning.status import timestamp
 from functions.planning.steps import (
     Announce,
     ApplyObject,
+    ApplyToGeneration,
     CreateObject,
     DeleteObject,
     EvictPod,
@@ -41,6 +42,10 @@ OURS = frozenset(
 )
 
 
+# How often a status may change while an apply that does not mind it is on its way.
+TRIES_ON_NEW_STATUS = 5
+
+
 class TwoWriters(Exception):
     """Two of our functions want different values for one field: a bug."""
 
@@ -60,6 +65,8 @@ def _apply_step(step: Step, of: Resource, world: World) -> None:  # noqa: C901 -
     match step:
         case ApplyObject():
             apply_object(step, world)
+        case ApplyToGeneration():
+            _apply_to_generation(step, world)
         case WriteStatus(manifest=manifest, manager=manager):
             apply_object(ApplyObject(manifest, manager), world, subresource="status")
         case ReplaceObject(manifest=manifest, manager=manager):
@@ -93,6 +100,22 @@ def apply_object(step: ApplyObject, world: World, *, subresource: str = "") -> N
                 f"{manager} and {', '.join(ours)} both write: {conflict}"
             ) from conflict
         world.kube.apply(manifest, manager=manager, subresource=subresource, force=True)
+
+
+def _apply_to_generation(step: ApplyToGeneration, world: World) -> None:
+    """Apply over whatever became of the status; raises Conflict when the spec is another one."""
+    ref = ref_of(step.manifest)
+    for _ in range(TRIES_ON_NEW_STATUS):
+        found = world.kube.get(ref)
+        if found is None or found["metadata"].get("generation") != step.generation:
+            break
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        manifest = {**step.manifest, "metadata": step.manifest["metadata"] | version}
+        try:
+            return apply_object(ApplyObject(manifest, step.manager), world)
+        except Conflict:
+            continue
+    raise Conflict(f"{ref.kind.name} {ref.namespace}/{ref.name} changed since it was read.")
 
 
 def announce(step: Announce, of: Resource, world: World) -> None:
@@ -138,7 +161,10 @@ def _event(step: Announce, of: Resource, now: str) -> Manifest:
 def describe(step: Step) -> str:  # noqa: C901 - one line per step
     """Return one step in words, for the log and for `python -m functions render`."""
     match step:
-        case ApplyObject(manifest=manifest, manager=manager):
+        case (
+            ApplyObject(manifest=manifest, manager=manager)
+            | ApplyToGeneration(manifest=manifest, manager=manager)
+        ):
             return f"apply {_named(manifest)} as {manager}"
         case WriteStatus(manifest=manifest, manager=manager):
             return f"write status of {_named(manifest)} as {manager}"

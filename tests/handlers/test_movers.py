@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from functions.api.errors import Conflict
 from functions.api.kinds import CLUSTER, EVENT, POD, POD_DISRUPTION_BUDGET, STATEFUL_SET, Ref
+from functions.api.manifest import Manifest
+from functions.planning.steps import ApplyToGeneration
+from functions.runtime.apply import apply
 from functions.runtime.events import Event, reference_event
 from functions.runtime.function import FUNCTIONS, deliver
 
 BUDGET = Ref(POD_DISRUPTION_BUDGET, "apps", "zk")
+SERVERS = Ref(STATEFUL_SET, "apps", "zk")
 
 
 def _set_operation(simulation: Any, kind: str) -> None:
@@ -38,6 +45,43 @@ def test_scale_and_roll_wait_for_whoever_moves_servers(simulation: Any) -> None:
     after = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
     assert len(after) == 5
     assert not after & before
+
+
+def _five_pods(simulation: Any) -> tuple[ApplyToGeneration, Manifest]:
+    """Return a wish for five pods, of a StatefulSet that was read just now."""
+    simulation.apply(replicas=3)
+    simulation.settle()
+    found = simulation.kube.get(SERVERS)
+    keys = ("name", "namespace", "uid", "resourceVersion")
+    manifest = {
+        "apiVersion": found["apiVersion"],
+        "kind": found["kind"],
+        "metadata": {key: found["metadata"][key] for key in keys},
+        "spec": {"replicas": 5},
+    }
+    return ApplyToGeneration(manifest, "scale", found["metadata"]["generation"]), found
+
+
+def test_a_number_of_pods_is_set_over_a_changed_status(simulation: Any) -> None:
+    step, found = _five_pods(simulation)
+    told = {**found, "status": {**found["status"], "readyReplicas": 1}}
+    simulation.kube.apply(
+        {key: told[key] for key in ("apiVersion", "kind", "metadata", "status")}
+        | {"metadata": step.manifest["metadata"]},
+        manager="controller",
+        subresource="status",
+    )
+    apply((step,), simulation.cluster(), simulation.world())
+    assert simulation.kube.get(SERVERS)["spec"]["replicas"] == 5
+
+
+def test_a_number_of_pods_is_not_set_over_another_one(simulation: Any) -> None:
+    step, _ = _five_pods(simulation)
+    simulation.apply(replicas=4)
+    simulation.settle()
+    with pytest.raises(Conflict, match="StatefulSet apps/zk changed since it was read"):
+        apply((step,), simulation.cluster(), simulation.world())
+    assert simulation.kube.get(SERVERS)["spec"]["replicas"] == 4
 
 
 def test_a_budget_that_is_not_wanted_goes_and_comes_back(simulation: Any) -> None:

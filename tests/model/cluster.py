@@ -32,6 +32,7 @@ from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
 from functions.planning.sizing import plan_scale
 from functions.planning.steps import (
     ApplyObject,
+    ApplyToGeneration,
     CreateObject,
     DeleteObject,
     EvictPod,
@@ -97,10 +98,9 @@ class MakeVolume(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Set the number of pods; without `is_checked` whatever happened to the StatefulSet since."""
+    """Set the number of pods, if nobody has since the StatefulSet was read."""
 
     replicas: int
-    is_checked: bool
 
 
 class Change(NamedTuple):
@@ -335,9 +335,8 @@ def _act(seen: ZooKeeperCluster, step: Any) -> Act | None:
             return wanted if wanted != had else None
         case CreateObject(manifest=manifest):
             return MakeVolume(int(manifest["metadata"]["name"].rpartition("-")[2]))
-        case ApplyObject(manifest=manifest):
-            is_checked = "resourceVersion" in manifest["metadata"]
-            return Run(manifest["spec"]["replicas"], is_checked)
+        case ApplyObject(manifest=manifest) | ApplyToGeneration(manifest=manifest):
+            return Run(manifest["spec"]["replicas"])
         case Reconfigure(joining=joining, leaving=leaving, from_config=version):
             member = parse_member(joining) if joining else None
             number = member.id if member is not None else int(leaving)

@@ -39,8 +39,8 @@ def perform(  # noqa: C901 - one case per step
             server = state.servers[n]
             volume = max(server.volume, 1 - server.volume)
             yield with_server(state, n, server._replace(volume=volume))
-        case Run(replicas=replicas, is_checked=is_checked):
-            if flight is None or flight.is_set_fresh or not is_checked:
+        case Run(replicas=replicas):
+            if flight is None or flight.is_set_fresh:
                 yield _scaled(state, replicas)
         case Change():
             if flight is None or flight.is_list_fresh:

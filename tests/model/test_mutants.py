@@ -55,7 +55,7 @@ def _stops_pods_first(view: View) -> Acts:
     """Lower the number of pods before the members leave the list."""
     wanted = sum(view.status.wanted)
     if view.status.record == "completed" and view.replicas > wanted:
-        return (Run(wanted, is_checked=True),)
+        return (Run(wanted),)
     return PRODUCT.scale(view)
 
 

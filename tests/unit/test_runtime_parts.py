@@ -19,6 +19,7 @@ from functions.api.kinds import CLUSTER, CONFIG_MAP, EVENT, KINDS, POD, Ref
 from functions.planning.steps import (
     Announce,
     ApplyObject,
+    ApplyToGeneration,
     CreateObject,
     DeleteObject,
     LookAgain,
@@ -145,6 +146,7 @@ def test_a_body_that_is_too_large_is_not_even_parsed() -> None:
 
 STEPS: list[tuple[Step, str]] = [
     (ApplyObject(CONFIG, "me"), "apply ConfigMap apps/c as me"),
+    (ApplyToGeneration(CONFIG, "me", 3), "apply ConfigMap apps/c as me"),
     (WriteStatus(CONFIG, "me"), "write status of ConfigMap apps/c as me"),
     (CreateObject(CONFIG, "me"), "create ConfigMap apps/c"),
     (ReplaceObject(CONFIG, "me"), "replace ConfigMap apps/c"),
