@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local import audit, demo
 from local.control_plane import binaries
@@ -17,8 +19,13 @@ from local.platform import inside, start, stop
 from local.platform.health import ready_nodes
 from local.platform.parts import CHECKOUT
 from local.platform.state import NotOurs, State
+from local.stores import place
+from local.stores.services import host_endpoints
 
 INTERRUPTED = 130
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,6 +98,8 @@ def _status(state: State, _options: argparse.Namespace) -> int:
         lasted = f"{time.time() - part['since']:.0f}s"
         print(f"{name:26}{part['state']:10}{lasted:>8}  {part['restarts']}")
     print(f"nodes ready: {', '.join(ready_nodes(state)) or 'none'}")
+    for store, address in sorted(host_endpoints(state).items()):
+        print(f"store {store}: {address} on this machine, {place.endpoint(store)} in pods")
     return 0 if all(part["state"] == "running" for part in parts.values()) else 1
 
 
@@ -133,6 +142,14 @@ def _run(state: State, options: argparse.Namespace) -> int:
     return 0
 
 
+def _store_secret(state: State, options: argparse.Namespace) -> int:
+    if start.running_record(state) is None:
+        print(f"no platform runs in {state.folder}", file=sys.stderr)
+        return 1
+    print(json.dumps(place.secret(state, options.namespace), indent=2))
+    return 0
+
+
 def _fault(state: State, options: argparse.Namespace) -> int:
     text = wish.Wish.of_options(options).to_json()
     command = [sys.executable, "-m", "local.faults", str(state.folder), text]
@@ -167,12 +184,22 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=50, help="how many lines of each")
     logs.set_defaults(command=_logs)
 
+    _more_commands(commands, shared)
+    return parser
+
+
+def _more_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     text = "count the API server's calls per caller"
     _audit_flags(commands.add_parser("audit", parents=[shared], help=text))
 
     run = commands.add_parser("run", parents=[shared], help="run a command inside the network")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     run.set_defaults(command=_run)
+
+    text = "print the Secret with the stores' keys: for `kubectl apply -f -`"
+    keys = commands.add_parser("store-secret", parents=[shared], help=text)
+    keys.add_argument("-n", "--namespace", default="", help="default: the one of kubectl")
+    keys.set_defaults(command=_store_secret)
 
     fault = commands.add_parser("fault", parents=[shared], help="break something on purpose")
     wish.describe(fault)
@@ -184,7 +211,6 @@ def _parser() -> argparse.ArgumentParser:
         ("build", _build, "build the control plane (once, some minutes)"),
     ):
         commands.add_parser(name, parents=[shared], help=text).set_defaults(command=command)
-    return parser
 
 
 def _port_flags(parser: argparse.ArgumentParser) -> None:

@@ -75,6 +75,10 @@ def _to_platform(wish: Wish, state: State) -> list[str]:
             control.stop_api(state)
         case "start-api":
             control.start_api(state)
+        case "stop-store":
+            control.stop_stores(state)
+        case "start-store":
+            control.start_stores(state)
         case "drop-events":
             control.drop_events(wish.namespace)
         case "deliver-events":

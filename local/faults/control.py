@@ -1,4 +1,4 @@
-"""Parts of the platform itself: the API server, and the delivery of events."""
+"""Parts of the platform itself: the API server, the stores, and the delivery of events."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from local.faults.errors import CannotFault
 from local.platform.addresses import API_SERVER as API_ADDRESS
 from local.platform.state import State
+from local.stores.place import STORES
 
 API_SERVER = "kube-apiserver"
 DELIVERY = "http://10.244.0.1:8481/faults"
@@ -26,27 +28,54 @@ POLL_SECONDS = 0.05
 
 def stop_api(state: State) -> None:
     """End the API server as a crash would, and wait until it is gone."""
-    hold = state.hold_of(API_SERVER)
-    hold.parent.mkdir(exist_ok=True)
-    hold.touch()
-    pid = _pid(state)
-    if pid:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + END_SECONDS
-    while _pid(state):
-        if time.monotonic() > deadline:
-            raise CannotFault(f"the API server (process {pid}) does not end.")
-        time.sleep(POLL_SECONDS)
+    _stop(state, API_SERVER)
 
 
 def start_api(state: State) -> None:
     """Let it start again, and wait until it answers that it is ready."""
     state.hold_of(API_SERVER).unlink(missing_ok=True)
-    deadline = time.monotonic() + READY_SECONDS
-    while not _is_api_ready(state):
+    _wait_until_ready(lambda: _is_api_ready(state), "the API server")
+
+
+def stop_stores(state: State) -> None:
+    """End the object stores as a crash would; whoever connects is refused."""
+    for store in STORES:
+        _stop(state, store)
+
+
+def start_stores(state: State) -> None:
+    """Let them start again, and wait until they take connections."""
+    for store in STORES:
+        state.hold_of(store).unlink(missing_ok=True)
+    for store in STORES:
+        _wait_until_ready(lambda: _is_running(state, store), f"the store {store}")  # noqa: B023
+
+
+def are_stores_stopped(state: State) -> bool:
+    return any(state.hold_of(store).exists() for store in STORES)
+
+
+def _stop(state: State, part: str) -> None:
+    """Kill a part and wait until it is gone; it is held, so that it is not started again."""
+    hold = state.hold_of(part)
+    hold.parent.mkdir(exist_ok=True)
+    hold.touch()
+    pid = _pid(state, part)
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + END_SECONDS
+    while _pid(state, part):
         if time.monotonic() > deadline:
-            raise CannotFault(f"the API server is not ready after {READY_SECONDS:.0f} s.")
+            raise CannotFault(f"{part} (process {pid}) does not end.")
+        time.sleep(POLL_SECONDS)
+
+
+def _wait_until_ready(is_ready: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not is_ready():
+        if time.monotonic() > deadline:
+            raise CannotFault(f"{what} is not ready after {READY_SECONDS:.0f} s.")
         time.sleep(POLL_SECONDS)
 
 
@@ -64,8 +93,13 @@ def is_api_stopped(state: State) -> bool:
     return state.hold_of(API_SERVER).exists()
 
 
-def _pid(state: State) -> int:
-    return int(state.parts().get(API_SERVER, {}).get("pid", 0))
+def _pid(state: State, part: str) -> int:
+    return int(state.parts().get(part, {}).get("pid", 0))
+
+
+def _is_running(state: State, part: str) -> bool:
+    """A platform may have been started without the part."""
+    return bool(state.parts().get(part, {"state": "running"})["state"] == "running")
 
 
 def drop_events(namespace: str) -> None:

@@ -17,6 +17,8 @@ def in_force(state: State, pods: Sequence[Pod]) -> list[str]:
     found = [line for pod in pods for line in _of_pod(pod, down, names)]
     if control.is_api_stopped(state):
         found.append("stopped  the API server")
+    if control.are_stores_stopped(state):
+        found.append("stopped  the object stores")
     return [*found, *_of_events()]
 
 
@@ -59,6 +61,8 @@ def clear(state: State, pods: Sequence[Pod]) -> None:
     problems = [problem for pod in pods if (problem := _mend(pod))]
     if _of_events():
         control.deliver_events()
+    if control.are_stores_stopped(state):
+        control.start_stores(state)
     if control.is_api_stopped(state):
         control.start_api(state)
     if problems:

@@ -19,10 +19,12 @@ PODS = {
 OTHERS = {
     "stop-api": "end the API server, and keep it from starting again",
     "start-api": "start the API server again and wait until it is ready",
+    "stop-store": "end the object stores (S3 and OSS), and keep them from starting again",
+    "start-store": "start the object stores again and wait until they answer",
     "drop-events": "lose every event, or with -n those about one namespace",
     "deliver-events": "deliver events again",
     "list": "show the faults in force",
-    "clear": "end all of them: resume, join, free, start-api, deliver-events",
+    "clear": "end all of them: resume, join, free, start-api, start-store, deliver-events",
 }
 WITH_CONTAINER = ("kill", "pause", "resume", "lose-volume")
 WITH_VOLUME = ("lose-volume", "fill", "free")

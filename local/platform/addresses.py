@@ -16,6 +16,8 @@ API_SERVER = f"https://{GATEWAY}:{API_PORT}"
 ETCD = "http://127.0.0.1:2379"
 INGRESS_PORT = 8480
 DNS_PORT = 53
+S3_PORT = 9000
+OSS_PORT = 9001
 
 API_SERVER_NAMES = (
     "localhost",

@@ -24,6 +24,7 @@ ANSWERS_ON: Mapping[str, tuple[str, int]] = {
     "kube-proxy": (addresses.DNS_SERVICE, addresses.DNS_PORT),
     "dns": (addresses.GATEWAY, addresses.DNS_PORT),
     "eventing": (addresses.GATEWAY, addresses.INGRESS_PORT),
+    "s3": (addresses.GATEWAY, addresses.S3_PORT),
 }
 
 
@@ -83,6 +84,7 @@ def _python_parts(state: State) -> dict[str, list[str]]:
             *_module(state, "local.serving", "serving"),
             *(folder, f"--procfile={CHECKOUT / 'Procfile'}"),
         ],
+        "s3": [sys.executable, "-m", "local.stores", "s3", folder],
     }
 
 

@@ -9,6 +9,7 @@ from local.control_plane import access, keys
 from local.control_plane.binaries import Binaries
 from local.platform import addresses
 from local.platform.state import State
+from local.stores import place
 
 
 def prepare(state: State, programs: Binaries, api_port: int) -> None:
@@ -26,6 +27,9 @@ def prepare(state: State, programs: Binaries, api_port: int) -> None:
     _write_secret(state.kubeconfig, host)
     policy = state.folder / "inside" / "audit-policy.json"
     policy.write_text(json.dumps(access.AUDIT_POLICY, indent=2))
+    place.write_credentials(state, place.new_credentials())
+    for store in place.STORES:
+        (place.folder(state, store) / place.BUCKET).mkdir(parents=True)
     kubectl = state.folder / "bin" / "kubectl"
     kubectl.unlink(missing_ok=True)
     kubectl.symlink_to(programs["kubectl"])

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.following import run_part
+from local.following import run_part, until_it_succeeds
 from local.kube import KubeClient
 from local.platform import addresses
 from local.relay.egress import serve_egress
 from local.relay.host import Host
 from local.relay.services import ServicePorts
 from local.relay.streams import connect_inside, relay_to
+from local.stores import services
 
 
 async def relay(options: argparse.Namespace) -> None:
@@ -28,6 +29,7 @@ async def relay(options: argparse.Namespace) -> None:
         group.create_task(_serve(options.api_fd, addresses.API_PORT))
         group.create_task(_serve(options.ingress_fd, addresses.INGRESS_PORT))
         group.create_task(serve_egress(host, addresses.GATEWAY, addresses.EGRESS_PORT))
+        group.create_task(until_it_succeeds(lambda: services.install(client)))
         group.create_task(ServicePorts(client, host).run())
 
 

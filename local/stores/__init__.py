@@ -1,0 +1,1 @@
+"""The laptop's object stores: an S3 server (rclone) and a stand-in for Alibaba OSS."""
