@@ -186,3 +186,6 @@ class ClusterStatus(Status):
     """The id of a lost majority, to be quoted in spec.recovery by whoever decides to go on."""
     recovery: Annotated[RecoveryStatus, Field(json_schema_extra=ATOMIC)] | None = None
     """The recovery under way, from the moment it was accepted until a quorum serves."""
+    restored: str | None = None
+    """The uid of the ZooKeeperRestore that the ensemble's data comes from. From the moment it is
+    here there is no way back from that restore, and data of any other history is put aside."""

@@ -30,6 +30,7 @@ class Step:
     config_version: int | None = None
     replicas: int | None = None
     pod_uid: str | None = None
+    owner_uid: str | None = None
 
 
 def is_held_by_other(cluster: ZooKeeperCluster, mover: str) -> bool:
@@ -55,6 +56,7 @@ def take(cluster: ZooKeeperCluster, step: Step, now: datetime) -> Plan:
         "configVersion": step.config_version,
         "replicas": step.replicas,
         "podUid": step.pod_uid,
+        "ownerUid": step.owner_uid,
     }
     operation = {key: value for key, value in wanted.items() if value is not None}
     return (WriteStatus(status_manifest(cluster, {"operation": operation}), MANAGER), LookAgain())
@@ -90,4 +92,5 @@ def is_recorded(cluster: ZooKeeperCluster, step: Step) -> bool:
         seen.config_version,
         seen.replicas,
         seen.pod_uid,
+        seen.owner_uid,
     )
