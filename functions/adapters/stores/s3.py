@@ -14,7 +14,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -22,6 +22,7 @@ import urllib3
 from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from functions.adapters.stores.answers import from_answer
@@ -82,7 +83,7 @@ class S3Requests:
     def objects(self, prefix: str, marker: Marker) -> Page[StoredObject]:
         page = self._ask("list_objects_v2", "", Prefix=prefix, **marker)
         entries = [
-            StoredObject(entry["Key"], int(entry["Size"]), entry["LastModified"])
+            StoredObject(entry["Key"], int(entry["Size"]), _time(entry["LastModified"]))
             for entry in page.get("Contents", [])
         ]
         return Page(entries, _following(page, ContinuationToken="NextContinuationToken"))
@@ -104,7 +105,7 @@ class S3Requests:
     def uploads(self, prefix: str, marker: Marker) -> Page[AbandonedUpload]:
         page = self._ask("list_multipart_uploads", "", Prefix=prefix, **marker)
         entries = [
-            AbandonedUpload(entry["Key"], entry["UploadId"], entry["Initiated"])
+            AbandonedUpload(entry["Key"], entry["UploadId"], _time(entry["Initiated"]))
             for entry in page.get("Uploads", [])
         ]
         names = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
@@ -113,7 +114,7 @@ class S3Requests:
     def parts(self, key: str, id: str, marker: Marker) -> Page[datetime]:
         numbered = {name: int(value) for name, value in marker.items()}
         page = self._ask("list_parts", key, UploadId=id, **numbered)
-        entries = [part["LastModified"] for part in page.get("Parts", [])]
+        entries = [_time(part["LastModified"]) for part in page.get("Parts", [])]
         return Page(entries, _following(page, PartNumberMarker="NextPartNumberMarker"))
 
     def _ask(self, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def _translated(place: Place, key: str = "") -> Iterator[None]:
             f"There are no credentials for {place}: name them in `accessKeySecret` and "
             f"`secretKeySecret`, or give the pod a role. ({place.quote(str(error))})"
         ) from error
-    except boto.ResponseParserError as error:
+    except ResponseParserError as error:
         raise StoreFailing(f"{place} sent an answer that cannot be read. ({error})") from error
     except _NETWORK as error:
         raise from_network(error, place, key) from error
@@ -225,3 +226,8 @@ def _following(page: Mapping[str, Any], **names: str) -> Marker:
     if not page.get("IsTruncated"):
         return {}
     return {name: str(page[shown]) for name, shown in names.items() if page.get(shown)}
+
+
+def _time(at: datetime) -> datetime:
+    """boto3 gives times in the zone of the machine."""
+    return at.astimezone(UTC)

@@ -36,7 +36,8 @@ def document(name: str, content: Content) -> bytes:
     """Return an XML document."""
     root = ElementTree.Element(name)
     _fill(root, content)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def xml(name: str, content: Content) -> web.Response:

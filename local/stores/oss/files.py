@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
-from urllib.parse import quote, unquote
+from typing import BinaryIO, Protocol, Self
+from urllib.parse import unquote
 
 import crcmod
 
@@ -24,6 +24,8 @@ BLOCK = 1 << 20
 MAX_KEY_BYTES = 1023
 # What a file system takes for one name.
 MAX_NAME_BYTES = 255
+# Parts of keys that no file can be named.
+_WRITTEN_OUT = {"": "%", ".": "%2E", "..": "%2E%2E"}
 # CRC-64/XZ, as OSS computes it; crcmod comes with oss2.
 _crc64 = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF, rev=True)
 
@@ -48,7 +50,7 @@ class Hash(Protocol):
 
 
 class Incoming:
-    """Bytes that arrive: written aside, moved to their place when they are complete."""
+    """Bytes that arrive: written aside, gone with the `with` unless they were moved."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,10 @@ class Incoming:
         self._file.close()
         self.path.replace(to)
 
-    def drop(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
@@ -165,10 +170,8 @@ def _sums(path: Path) -> tuple[str, int]:
 
 
 def _file_name(part: str) -> str:
-    if part in ("", ".", ".."):
-        return "%" + "".join(f"{ord(each):02X}" for each in part)
-    return quote(part, safe=" !#$&'()*+,-.:;<=>?@[]^_`{|}~") if "%" in part or "\0" in part else part
+    return _WRITTEN_OUT.get(part) or part.replace("%", "%25").replace("\0", "%00")
 
 
 def _part(name: str) -> str:
-    return "" if name == "%" else unquote(name.replace("%2E2E", "..")) if "%" in name else name
+    return "" if name == _WRITTEN_OUT[""] else unquote(name)

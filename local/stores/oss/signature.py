@@ -20,13 +20,14 @@ from local.stores.oss.answers import Refusal
 SKEW = timedelta(minutes=15)
 _SCHEME = "OSS4-HMAC-SHA256"
 _SUBRESOURCES = frozenset(
-    "acl append bucketInfo callback callback-var cname comp continuation-token cors delete "
-    "encryption endTime inventory inventoryId lifecycle live location logging objectMeta "
-    "partNumber policy position qos referer replication requestPayment "
-    "response-cache-control response-content-disposition response-content-encoding "
-    "response-content-language response-content-type response-expires restore security-token "
-    "startTime stat status symlink tagging uploadId uploads versionId versioning versions vod "
-    "website worm wormExtend wormId x-oss-process x-oss-traffic-limit".split()
+    {
+        *("acl", "append", "bucketInfo", "continuation-token", "delete", "encryption"),
+        *("lifecycle", "location", "logging", "objectMeta", "partNumber", "policy", "position"),
+        *("requestPayment", "response-cache-control", "response-content-disposition"),
+        *("response-content-encoding", "response-content-language", "response-content-type"),
+        *("response-expires", "restore", "security-token", "stat", "symlink", "tagging"),
+        *("uploadId", "uploads", "versionId", "versioning", "versions", "x-oss-process"),
+    }
 )
 
 

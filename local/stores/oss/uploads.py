@@ -77,15 +77,12 @@ class Uploads:
     def complete(self, bucket: str, key: str, id: str, wanted: Sequence[tuple[int, str]]) -> Found:
         """Make one object of the parts whose numbers and tags are given."""
         parts = self._chosen(bucket, key, id, wanted)
-        incoming = self._files.incoming()
-        try:
+        with self._files.incoming() as incoming:
             for part in parts:
                 with part.path.open("rb") as file:
                     while block := file.read(BLOCK):
                         incoming.write(block)
             found = self._files.store(bucket, key, incoming)
-        finally:
-            incoming.drop()
         self.abort(bucket, key, id)
         return found
 
