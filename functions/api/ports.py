@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 # Where the agent beside each server answers.
 AGENT_PORT = 1988
+# Where a program in a Job's pod tells how far it is.
+PROGRESS_PORT = 1989
+# A few numbers up are free in every spec: it names five ports at most.
+_FIRST_QUARANTINE_PORT = 2189
 
 # The ports of a spec; one that is not opened stands as 0.
 _PORTS = (
@@ -25,6 +29,15 @@ def _ports(it: ClusterSpec) -> list[int]:
     ports += [it.admin_server.port] if it.admin_server.enabled else []
     ports += [it.metrics.port] if it.metrics.enabled else []
     return ports
+
+
+def quarantine_port(it: ClusterSpec) -> int:
+    """Return the client port of servers whose data was restored and has not been looked at yet.
+
+    No client knows it, and nothing else in the pod listens there.
+    """
+    taken = {AGENT_PORT, PROGRESS_PORT, it.admin_server.port, it.metrics.port, *_ports(it)}
+    return next(port for port in range(_FIRST_QUARANTINE_PORT, 1 << 16) if port not in taken)
 
 
 PORT_RULES = (

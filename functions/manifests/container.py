@@ -7,10 +7,24 @@ from functions.api.manifest import Manifest
 from functions.manifests.names import DATA_CLAIM, LOG_CLAIM, LOG_MOUNT
 
 CONFIG_VOLUME = "config"
+USER = 1000
 
 
 def container_security() -> Manifest:
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def pod_security(cluster: ZooKeeperCluster | None) -> Manifest:
+    """Return who a pod runs as: as its cluster's spec says, so that files stay its servers' own."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+        **((cluster.spec.pod.security_context or {}) if cluster is not None else {}),
+    }
 
 
 def pull_policy(cluster: ZooKeeperCluster) -> Manifest:

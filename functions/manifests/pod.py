@@ -8,6 +8,7 @@ from functions.manifests.container import (
     CONFIG_VOLUME,
     container_security,
     mounts,
+    pod_security,
     pull_policy,
 )
 from functions.manifests.heap import heap_mib
@@ -24,7 +25,6 @@ from functions.manifests.names import (
 from functions.manifests.pod_programs import agent_container, prepare_container
 from functions.manifests.server_version import has_native_metrics
 
-USER = 1000
 SUPER_USER_ANNOTATION = "zookeeper.example.com/super-user"
 CONFIG_ANNOTATION = "zookeeper.example.com/config"
 
@@ -48,7 +48,7 @@ def pod_template(
         "spec": {
             "serviceAccountName": service_account_name(cluster),
             "terminationGracePeriodSeconds": cluster.spec.pod.termination_grace_period_seconds,
-            "securityContext": _pod_security(cluster),
+            "securityContext": pod_security(cluster),
             "initContainers": [prepare_container(cluster, installation)],
             "containers": [_server(cluster), agent_container(cluster, installation)],
             "volumes": _volumes(cluster),
@@ -61,18 +61,6 @@ def pod_template(
 def _restart_annotation(cluster: ZooKeeperCluster) -> dict[str, str]:
     asked = cluster.spec.restarted_at
     return {"zookeeper.example.com/restartedAt": str(asked)} if asked else {}
-
-
-def _pod_security(cluster: ZooKeeperCluster) -> Manifest:
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": USER,
-        "runAsGroup": USER,
-        "fsGroup": USER,
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-        **(cluster.spec.pod.security_context or {}),
-    }
 
 
 def _pull_secrets(cluster: ZooKeeperCluster) -> Manifest:

@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, datetime
 
 from functions.adapters.broker import Broker
+from functions.adapters.job_programs import HttpAdminServers, HttpJobPrograms
 from functions.adapters.kubernetes import connect as connect_kubernetes
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.runtime.logs import set_up_logs
@@ -20,6 +21,8 @@ def connect() -> World:
     return World(
         kube=connect_kubernetes(settings.kubernetes_timeout),
         zookeeper=ZooKeeperServers(look_seconds=settings.zookeeper_timeout),
+        programs=HttpJobPrograms(timeout=settings.zookeeper_timeout),
+        admin_servers=HttpAdminServers(timeout=settings.zookeeper_timeout),
         now=lambda: datetime.now(UTC),
         emit=Broker(settings.broker_url, settings.kubernetes_timeout).send,
         fresh_password=lambda: secrets.token_urlsafe(24),

@@ -14,7 +14,13 @@ from typing import Any
 
 import yaml
 
-from functions.adapters.memory import MemoryEnsemble, MemoryKube, MemoryZooKeeper
+from functions.adapters.memory import (
+    MemoryAdminServers,
+    MemoryEnsemble,
+    MemoryJobPrograms,
+    MemoryKube,
+    MemoryZooKeeper,
+)
 from functions.api.errors import Refused
 from functions.api.manifest import Manifest, ref_of
 from functions.planning.ensemble import EnsembleConfig
@@ -43,6 +49,8 @@ class RenderedWorld:
         return World(
             kube=self.kube,
             zookeeper=self.zookeeper,
+            programs=MemoryJobPrograms(),
+            admin_servers=MemoryAdminServers(),
             now=lambda: self.now,
             emit=lambda attributes, data: self.sent.append({**attributes, "data": dict(data)}),
             fresh_password=lambda: "a-password-made-for-rendering",

@@ -14,6 +14,7 @@ from typing import Protocol
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
+from functions.planning.progress import Progress
 from functions.runtime.settings import Settings
 
 
@@ -105,12 +106,30 @@ class ZooKeeper(Protocol):
         ...
 
 
+class JobPrograms(Protocol):
+    """The programs in the pods of Jobs, by the pod's address."""
+
+    def progress(self, host: str) -> Progress:
+        """Ask a program how far it is; Unavailable when it cannot answer (any more)."""
+        ...
+
+
+class AdminServers(Protocol):
+    """AdminServers of ZooKeeper, at the address that a spec names."""
+
+    def leader(self, host: str, port: int) -> int:
+        """Ask which server leads; its id. Unavailable when none is named or nobody answers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What one call of a function works with."""
 
     kube: Kube
     zookeeper: ZooKeeper
+    programs: JobPrograms
+    admin_servers: AdminServers
     now: Callable[[], datetime]
     emit: Callable[[Mapping[str, str], Manifest], None]
     fresh_password: Callable[[], str]

@@ -23,7 +23,12 @@ import functions.reconcile_cluster
 import functions.resync
 import functions.roll
 import functions.scale  # noqa: F401 - importing a function deploys it
-from functions.adapters.memory import Faults, MemoryKube
+from functions.adapters.memory import (
+    Faults,
+    MemoryAdminServers,
+    MemoryJobPrograms,
+    MemoryKube,
+)
 from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
@@ -81,6 +86,8 @@ class Simulation:
     kube: MemoryKube
     zookeeper: MemoryZooKeeper
     faults: Faults
+    programs: MemoryJobPrograms
+    admin_servers: MemoryAdminServers
     sent: list[Ref] = field(default_factory=list)
     disks: dict[str, Disk] = field(default_factory=dict)
     markers: list[str] = field(default_factory=list)
@@ -96,6 +103,8 @@ class Simulation:
         return World(
             kube=self.kube,
             zookeeper=self.zookeeper,
+            programs=self.programs,
+            admin_servers=self.admin_servers,
             now=self._now,
             emit=self._emit,
             fresh_password=self.passwords,
@@ -426,4 +435,6 @@ def simulation() -> Simulation:
         kube=MemoryKube(now=lambda: NEW_YEAR, faults=faults),
         zookeeper=MemoryZooKeeper(faults=faults),
         faults=faults,
+        programs=MemoryJobPrograms(faults),
+        admin_servers=MemoryAdminServers(faults),
     )

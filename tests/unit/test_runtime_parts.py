@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from functions.adapters.memory import MemoryKube, MemoryZooKeeper
+from functions.adapters.memory import (
+    MemoryAdminServers,
+    MemoryJobPrograms,
+    MemoryKube,
+    MemoryZooKeeper,
+)
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FieldConflict, InvalidEvent
 from functions.api.kinds import CLUSTER, CONFIG_MAP, EVENT, KINDS, POD, Ref
@@ -53,6 +58,8 @@ def world(kube: MemoryKube) -> World:
     return World(
         kube=kube,
         zookeeper=MemoryZooKeeper(),
+        programs=MemoryJobPrograms(),
+        admin_servers=MemoryAdminServers(),
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         emit=lambda *_: None,
         fresh_password=lambda: "secret",

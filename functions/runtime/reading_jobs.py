@@ -1,0 +1,31 @@
+"""Reading what a backup or a restore is about: clusters, and the Jobs made for it with pods."""
+
+from __future__ import annotations
+
+import contextlib
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import InvalidSpec
+from functions.api.kinds import CLUSTER, JOB, POD
+from functions.api.resource import Resource
+from functions.manifests.job_names import selector
+from functions.planning.jobs import SeenJob, seen_jobs
+from functions.runtime.world import World
+
+
+def read_namespace_clusters(namespace: str, world: World) -> tuple[ZooKeeperCluster, ...]:
+    """Return the clusters of a namespace; one whose spec cannot be followed is none."""
+    found: list[ZooKeeperCluster] = []
+    for manifest in world.kube.list(CLUSTER, namespace):
+        with contextlib.suppress(InvalidSpec):
+            found.append(ZooKeeperCluster.parse(manifest))
+    return tuple(found)
+
+
+def read_jobs(of: Resource, world: World) -> tuple[SeenJob, ...]:
+    """Return every Job with the labels of `of`, whoever it belongs to, and what its pods said."""
+    namespace, labels = of.metadata.namespace, selector(of)
+    jobs = world.kube.list(JOB, namespace, labels)
+    # Pods after Jobs: a Job that is seen as complete has all its last words in place.
+    pods = world.kube.list(POD, namespace, labels) if jobs else []
+    return seen_jobs(jobs, pods)
