@@ -51,13 +51,13 @@ def parse_stats(text: str, where: str) -> ServerStats:
         return ServerStats(mode="", zxid=0, version="", connections=0)
     version, fields = _VERSION.search(text), dict(_FIELD.findall(text))
     try:
-        # The node count comes after the mode: without it the answer was cut off.
-        int(fields["Node count"])
         return ServerStats(
             mode=fields["Mode"],
             zxid=int(fields["Zxid"], 16),
             version=version[1] if version else "",
             connections=int(fields["Connections"]),
+            # It comes last: without it the answer was cut off.
+            nodes=int(fields["Node count"]),
         )
     except (KeyError, ValueError) as error:
         raise Unavailable(_not_understood("srvr", text, where)) from error

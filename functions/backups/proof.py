@@ -16,6 +16,7 @@ lost, or which cluster it is from, and a warning says so.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,9 @@ def prove(source: Source, *, depth: Depth = Depth.FILES, tell: Tell = lambda *_:
     """Return what was proven; raises Unproven with the object that is wrong."""
     sizes = source.sizes()
     if MANIFEST in sizes:
-        proof = _prove_listed(source, sizes, tell)
+        content = read_manifest(source)
+        proof = prove_listed(source, _manifest(source, content), tell=tell)
+        proof = replace(proof, checksum=hashlib.sha256(content).hexdigest())
     elif UNFINISHED in sizes:
         raise Unproven(
             f"{source.name} is no backup: the run that wrote it never finished "
@@ -77,9 +80,12 @@ def prove(source: Source, *, depth: Depth = Depth.FILES, tell: Tell = lambda *_:
     return proof if depth is Depth.FILES else prove_tree(source, proof)
 
 
-def _prove_listed(source: Source, sizes: Mapping[str, int], tell: Tell) -> Proof:
-    """Prove what a manifest lists: exactly that must be there, and make exactly that state."""
-    manifest = _manifest(source)
+def prove_listed(source: Source, manifest: Manifest, *, tell: Tell = lambda *_: None) -> Proof:
+    """Prove what a manifest lists: exactly that must be there, and make exactly that state.
+
+    The manifest may not be there yet.
+    """
+    sizes = source.sizes()
     _check_listing(source, manifest, sizes)
     reader = BackupReader(source, {file.name: file.sha256 for file in manifest.files}, tell)
     reader.expect(manifest.size)
@@ -94,9 +100,9 @@ def _prove_listed(source: Source, sizes: Mapping[str, int], tell: Tell) -> Proof
     return replace(proof, manifest=manifest)
 
 
-def _manifest(source: Source) -> Manifest:
+def _manifest(source: Source, content: bytes) -> Manifest:
     try:
-        return parsed(read_manifest(source))
+        return parsed(content)
     except Unproven as problem:
         raise Unproven(f"{source.name}{MANIFEST}: {problem}") from problem
 

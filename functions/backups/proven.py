@@ -39,6 +39,7 @@ class Proof:
     nodes: int  # In the snapshot; after the last transaction at depth `tree`.
     depth: Depth
     digests: int  # How many tree digests were found to fit.
+    checksum: str = ""  # The manifest's SHA-256.
     warnings: tuple[str, ...] = ()
 
     @property

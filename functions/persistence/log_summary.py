@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from functions.persistence.damage import Damaged
 from functions.persistence.log_end import LogEnd
-from functions.persistence.txn_log import TxnLog
+from functions.persistence.txn_log import Record, TxnLog
 from functions.persistence.zxid import follows
 
 _MOST_RUNS = 1000
@@ -28,6 +28,7 @@ class LogSummary:
     transactions: int
     size: int  # The bytes from the start of the file that hold its complete transactions.
     end: LogEnd | None  # Why nothing more was read; None when a newer transaction follows.
+    newest: Record | None = field(default=None, compare=False)  # The last one that counts.
 
 
 def summarize(log: TxnLog, until: int | None = None) -> LogSummary:
@@ -39,10 +40,11 @@ def summarize(log: TxnLog, until: int | None = None) -> LogSummary:
     """
     runs: list[Run] = []
     first = last = transactions = 0
+    newest = None
     for record in log:
         zxid = record.zxid
         if until is not None and zxid > until:
-            return LogSummary(_with(runs, first, last), transactions, record.offset, None)
+            return LogSummary(_with(runs, first, last), transactions, record.offset, None, newest)
         if not transactions:
             first = zxid
         # Nearly all count up by one; asking the rule in full costs a call.
@@ -50,8 +52,9 @@ def summarize(log: TxnLog, until: int | None = None) -> LogSummary:
             runs = [*_with(runs, first, last)]
             first = zxid
         last = zxid
+        newest = record
         transactions += 1
-    return LogSummary(_with(runs, first, last), transactions, log.offset, log.end())
+    return LogSummary(_with(runs, first, last), transactions, log.offset, log.end(), newest)
 
 
 def _with(runs: list[Run], first: int, last: int) -> tuple[Run, ...]:

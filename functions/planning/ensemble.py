@@ -14,6 +14,7 @@ class ServerStats:
     zxid: int
     version: str
     connections: int
+    nodes: int = 0  # Of the whole tree.
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,22 @@
 
 The message is one JSON object: on success the result, otherwise `{"error": ..., "final": ...}` with
 a sentence that names the object. Exit code 0: done; 2: no other try can do better; 1: another try
-is worth it. SIGTERM raises `Stopped`, so that a program cleans up on its way out.
+is worth it. SIGTERM and the end of TIMEOUT_SECONDS raise `Stopped` in the main thread, so that a
+program cleans up on its way out, wherever it is.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from functions.api.errors import FunctionError
 
@@ -26,10 +29,12 @@ TERMINATION_LOG = "/dev/termination-log"
 LARGEST = 4096
 
 
-class Stopped(FunctionError):
-    """The pod is being stopped: the work was not finished, and may be begun again."""
+class Stopped(BaseException):
+    """The work must end now. No library in between may take it for an error of its own."""
 
-    is_final: ClassVar[bool] = False
+    def __init__(self, sentence: str, *, is_final: bool) -> None:
+        super().__init__(sentence)
+        self.is_final = is_final
 
 
 class Failed(FunctionError):
@@ -41,9 +46,9 @@ class Failed(FunctionError):
 def run(work: Callable[[], Mapping[str, Any]], environment: Mapping[str, str]) -> int:
     """Do the work, leave its result for whoever reads the pod's status; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    signal.signal(signal.SIGTERM, _stop)
-    code, message = _outcome(work)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    seconds = int(environment.get("TIMEOUT_SECONDS") or 0)
+    with _stopped_in_time(seconds):
+        code, message = _outcome(work)
     text = json.dumps(message)
     log.info("%s", text)
     path = Path(environment.get("TERMINATION_LOG") or TERMINATION_LOG)
@@ -54,12 +59,21 @@ def run(work: Callable[[], Mapping[str, Any]], environment: Mapping[str, str]) -
     return code
 
 
+def leave(code: int) -> NoReturn:
+    """End the process at once: no thread that waits for a dead store keeps the pod."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
 def _outcome(work: Callable[[], Mapping[str, Any]]) -> tuple[int, Mapping[str, Any]]:
     try:
         return DONE, work()
     except FunctionError as error:
         is_final = bool(getattr(error, "is_final", False))
         return (FINAL if is_final else TRY_AGAIN), _failure(str(error), is_final=is_final)
+    except Stopped as stop:
+        return (FINAL if stop.is_final else TRY_AGAIN), _failure(str(stop), is_final=stop.is_final)
     except OSError as error:
         where = error.filename or "a file or a connection"
         return TRY_AGAIN, _failure(f"{where} cannot be used: {error}", is_final=False)
@@ -69,11 +83,29 @@ def _outcome(work: Callable[[], Mapping[str, Any]]) -> tuple[int, Mapping[str, A
         return TRY_AGAIN, _failure(sentence, is_final=False)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    # What cleans up after the first one is not to be stopped by a second.
+@contextmanager
+def _stopped_in_time(seconds: int) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        # What cleans up after the first one is not to be stopped by a second.
+        _ignore_signals()
+        if number == signal.SIGTERM:
+            raise Stopped("The pod was stopped before the work was done.", is_final=False)
+        sentence = f"The work was not done within {seconds} s: raise `timeout`."
+        raise Stopped(sentence, is_final=True)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    signal.alarm(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped("The pod was stopped before the work was done.")
 
 
 def _failure(sentence: str, *, is_final: bool) -> dict[str, Any]:

@@ -45,10 +45,10 @@ class Progress:
             self._done += size
         self._log_sometimes()
 
-    def tell(self, done: int, total: int) -> None:
-        """Say how many bytes are done of how many."""
+    def tell(self, done: int, total: int, phase: str) -> None:
+        """Say how many bytes of a phase are done of how many."""
         with self._lock:
-            self._done, self._total = done, total
+            self._done, self._total, self._phase = done, total, phase
         self._log_sometimes()
 
     def seen(self) -> dict[str, Any]:

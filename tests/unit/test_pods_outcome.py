@@ -94,6 +94,19 @@ def test_a_program_that_is_stopped_cleans_up_and_may_be_run_again(tmp_path: Path
     assert (code, message["final"], cleaned) == (1, False, ["up"])
 
 
+def test_a_program_ends_after_its_time_whatever_it_waits_for(tmp_path: Path) -> None:
+    def work() -> Mapping[str, Any]:
+        threading.Event().wait(10)
+        return {}
+
+    message = tmp_path / "termination-log"
+    assert run(work, {"TERMINATION_LOG": str(message), "TIMEOUT_SECONDS": "1"}) == 2
+    assert json.loads(message.read_text()) == {
+        "error": "The work was not done within 1 s: raise `timeout`.",
+        "final": True,
+    }
+
+
 def test_progress_is_served_while_the_work_goes_on() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -111,5 +124,5 @@ def test_the_work_goes_on_where_the_port_is_taken() -> None:
         taken.bind(("", 0))
         taken.listen()
         with served({"PROGRESS_PORT": str(taken.getsockname()[1])}) as progress:
-            progress.tell(1, 2)
-            assert progress.seen() == {"done": 1, "total": 2, "phase": "starting"}
+            progress.tell(1, 2, "proving")
+            assert progress.seen() == {"done": 1, "total": 2, "phase": "proving"}

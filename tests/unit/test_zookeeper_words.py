@@ -34,7 +34,7 @@ version=10000000a"""
 
 
 def test_srvr_is_read() -> None:
-    assert parse_stats(SRVR, "it") == ServerStats("follower", 0x10000000A, "3.9.5", 2)
+    assert parse_stats(SRVR, "it") == ServerStats("follower", 0x10000000A, "3.9.5", 2, 6)
 
 
 @pytest.mark.parametrize(
