@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import uuid
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from functions.adapters.memory.fields import MISSING, Object, at
+from functions.adapters.memory.fields import MISSING, Object, at, copied
 from functions.adapters.memory.ownership import Owners, managed_fields
 from functions.adapters.memory.shapes import DEFAULTS, FIXED, WITH_GENERATION
 from functions.api.errors import Refused
@@ -31,15 +30,15 @@ class Stored:
 
     def shown(self) -> Object:
         """Return a copy as the API server would answer it."""
-        copy: Object = json.loads(self._text)
+        copy: Object = marshal.loads(self._bytes)
         return copy
 
     @cached_property
-    def _text(self) -> str:
+    def _bytes(self) -> bytes:
         # Objects are read far more often than written: the answer is put together once.
         fields = managed_fields(self.object["apiVersion"], self.owners, self.written)
         shown = {"managedFields": fields} if fields else {}
-        return json.dumps({**self.object, "metadata": {**self.object["metadata"], **shown}})
+        return marshal.dumps({**self.object, "metadata": {**self.object["metadata"], **shown}})
 
 
 def _as_given(item: Object, _: Object | None) -> Object:
@@ -100,7 +99,7 @@ class Store:
         if not stored.object["metadata"].get("finalizers"):
             del self._objects[ref]
         elif "deletionTimestamp" not in stored.object["metadata"]:
-            item = deepcopy(stored.object)
+            item = copied(stored.object)
             item["metadata"]["deletionTimestamp"] = self.time()
             item["metadata"]["deletionGracePeriodSeconds"] = 0
             self.write(ref, item, stored.owners)
@@ -113,7 +112,7 @@ class Store:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _completed(self, kind: Kind, item: Object, before: Stored | None) -> Object:
-        item = self._admit(deepcopy(item), deepcopy(before.object) if before else None)
+        item = self._admit(copied(item), copied(before.object) if before else None)
         for path, value in DEFAULTS.get(kind, {}).items():
             if at(item, path) is MISSING:
                 item.setdefault(path[0], {})[path[1]] = value
