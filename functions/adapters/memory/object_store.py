@@ -91,7 +91,7 @@ class MemoryObjectStore:
             self._ready(key)
             begun = MemoryParts(key, f"upload-{next(self._ids)}", self.clock())
             self.uploads[begun.id] = begun
-        return MemoryUpload(self, begun.id)
+        return MemoryUpload(self, key, begun.id)
 
     def read(self, key: str, start: int = 0) -> MemoryReading:
         with self._lock, self.faults.around():
@@ -124,7 +124,7 @@ class MemoryObjectStore:
                 yield AbandonedUpload(upload.key, upload.id, upload.changed)
 
     def abort(self, upload: AbandonedUpload) -> None:
-        MemoryUpload(self, upload.id).abort()
+        MemoryUpload(self, upload.key, upload.id).abort()
 
     def _ready(self, key: str = "-") -> None:
         if self.refuses is not None:
@@ -152,6 +152,7 @@ class MemoryUpload:
     """The parts of one object on their way into a `MemoryObjectStore`."""
 
     _store: MemoryObjectStore
+    key: str
     id: str
 
     def part(self, number: int, data: bytes) -> None:
@@ -183,7 +184,7 @@ class MemoryUpload:
     def _under_way(self) -> MemoryParts:
         self._store._ready()
         if self.id not in self._store.uploads:
-            raise UploadGone(f"The upload {self.id} is gone: somebody aborted it.")
+            raise UploadGone(f"The upload of {self.key} is gone, somebody aborted it.")
         return self._store.uploads[self.id]
 
 

@@ -47,7 +47,13 @@ _NO_CREDENTIALS = (
     boto.PartialCredentialsError,
     boto.CredentialRetrievalError,
 )
-_NETWORK = (boto.HTTPClientError, boto.IncompleteReadError, urllib3.exceptions.HTTPError, OSError)
+_NETWORK = (
+    boto.ConnectionError,
+    boto.HTTPClientError,
+    boto.IncompleteReadError,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
 
 
 class S3Requests:
