@@ -85,6 +85,7 @@ def _python_parts(state: State) -> dict[str, list[str]]:
             *(folder, f"--procfile={CHECKOUT / 'Procfile'}"),
         ],
         "s3": [sys.executable, "-m", "local.stores", "s3", folder],
+        "oss": [sys.executable, "-m", "local.stores", "oss", folder],
     }
 
 

@@ -162,6 +162,7 @@ def lend_environment(to: Newcomer) -> None:
         if found.suffix != ".pth" and not found.name.startswith("__editable__"):
             _link_tree(found, packages / found.name)
     (packages / "checkout.pth").write_text(str(to.checkout))
+    _link(str(Path(sys.prefix, "bin", "rclone")), str(theirs / "bin" / "rclone"))
     script = theirs / "bin" / "functions-framework"
     lines = (Path(sys.prefix) / "bin" / script.name).read_text().splitlines(keepends=True)
     script.write_text("".join([f"#!{theirs}/bin/python\n", *lines[1:]]))
