@@ -58,7 +58,15 @@ def _report(told: Mapping[str, Any]) -> DiskReport:
         members=_ids(told["members"]),
         voters=_ids(told["voters"]),
         lines=tuple(parse_member(line) for line in told["lines"]),
+        restored=_uid(told.get("restored")),
     )
+
+
+def _uid(told: Any) -> str:
+    """Return the uid, or nothing; an agent of before there were restores says nothing of it."""
+    if not isinstance(told, str | None):
+        raise TypeError("restored is neither a uid nor null")
+    return told or ""
 
 
 def _ids(told: Any) -> frozenset[int]:

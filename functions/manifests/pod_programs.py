@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
-from functions.api.ports import AGENT_PORT
+from functions.api.ports import AGENT_PORT, quarantine_port
 from functions.manifests.container import (
     container_security,
     mounts,
@@ -46,6 +46,7 @@ def prepare_container(cluster: ZooKeeperCluster, installation: Installation) -> 
             {"name": "DOMAIN", "value": service_domain(cluster)},
             *_folders(cluster),
             {"name": "CLIENT_PORT", "value": str(config.client_port)},
+            {"name": "QUARANTINE_PORT", "value": str(quarantine_port(cluster.spec))},
             {"name": "FOLLOWER_PORT", "value": str(config.follower_port)},
             {"name": "LEADER_ELECTION_PORT", "value": str(config.leader_election_port)},
             {"name": "CLAIM", "value": _marked_claim(cluster)},
@@ -76,6 +77,7 @@ def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Ma
         "env": [
             *_folders(cluster),
             {"name": "CLIENT_PORT", "value": str(cluster.spec.config.client_port)},
+            {"name": "QUARANTINE_PORT", "value": str(quarantine_port(cluster.spec))},
             {"name": "AGENT_PORT", "value": str(AGENT_PORT)},
             *([{"name": "BROKER_URL", "value": broker}] if broker else []),
             _field("NAMESPACE", "metadata.namespace"),

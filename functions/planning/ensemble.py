@@ -62,7 +62,8 @@ class DiskReport:
 
     `zxid` is the last complete transaction there (None: there are files, but none can be read),
     `epoch` the last one the server followed a leader in, `members` and `voters` the ids of its own
-    member list, `lines` that list.
+    member list, `lines` that list. `restored` is the uid of the restore that the data comes from;
+    empty if it comes from none.
     """
 
     is_empty: bool
@@ -71,3 +72,4 @@ class DiskReport:
     members: frozenset[int]
     voters: frozenset[int]
     lines: tuple[Member, ...] = ()
+    restored: str = ""

@@ -81,8 +81,9 @@ def report_roles(environment: Mapping[str, str]) -> tuple[Callable[[], None], ..
         return ()
     pod = Ref(POD, environment["NAMESPACE"], environment["POD_NAME"])
     teller = Teller(lambda role: post_event(broker, *role_event(pod, role)))
+    port, closed = (int(environment[name]) for name in ("CLIENT_PORT", "QUARANTINE_PORT"))
     return (
-        lambda: watch(roles(int(environment["CLIENT_PORT"])), teller.tell),
+        lambda: watch(roles(port, closed_port=closed), teller.tell),
         teller.tell_next,
     )
 

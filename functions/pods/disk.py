@@ -55,6 +55,11 @@ class Folders:
         return self.config / self.static_config
 
     @property
+    def pending_list(self) -> Path:
+        """The member list of a change that may not have been committed: a server takes it up."""
+        return self.config / f"{self.static_config}.dynamic.next"
+
+    @property
     def marker(self) -> Path:
         """The `initialize` marker, read next to the transaction logs' folder (zookeeper.md 4.4)."""
         return self.log / "initialize"
@@ -72,9 +77,28 @@ def read_disk(folders: Folders) -> Disk:
 
 
 def _own_members(folders: Folders) -> dict[int, str]:
-    pointer = _pointer(_text(folders.static_file))
-    lines = _SERVER_LINE.findall(_text(Path(pointer))) if pointer else []
+    lines = _SERVER_LINE.findall(own_list(folders).text)
     return {int(number): address for number, address in lines}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnList:
+    """The member list a server last wrote: its file, and what that says; both may be empty."""
+
+    file: str
+    text: str
+
+
+def own_list(folders: Folders) -> OwnList:
+    pointer = _pointer(text_of(folders.static_file))
+    return OwnList(pointer, text_of(Path(pointer)) if pointer else "")
+
+
+def write_own_list(folders: Folders, own: OwnList) -> None:
+    """Make a list in its very own words the one that the server starts from."""
+    write_file(Path(own.file), own.text)
+    wanted = text_of(folders.raw_config / folders.static_config)
+    write_file(folders.static_file, _POINTER.sub(lambda _: f"dynamicConfigFile={own.file}", wanted))
 
 
 def _pointer(static: str) -> str:
@@ -82,7 +106,8 @@ def _pointer(static: str) -> str:
     return str(found[-1]).strip() if found else ""
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a file says; nothing for one that is not there."""
     try:
         return path.read_text()
     except (FileNotFoundError, IsADirectoryError):
@@ -91,13 +116,13 @@ def _text(path: Path) -> str:
 
 def refresh_configuration(folders: Folders) -> None:
     """Take the wanted settings, and keep the server's own pointer to its member list."""
-    wanted = _text(folders.raw_config / folders.static_config)
-    pointer = _pointer(_text(folders.static_file))
+    wanted = text_of(folders.raw_config / folders.static_config)
+    pointer = _pointer(text_of(folders.static_file))
     if pointer and Path(pointer).is_file():
         wanted = _POINTER.sub(lambda _: f"dynamicConfigFile={pointer}", wanted)
     write_file(folders.static_file, wanted)
     for name in _LOG_FILES:
-        write_file(folders.config / name, _text(folders.raw_config / name))
+        write_file(folders.config / name, text_of(folders.raw_config / name))
 
 
 def write_members(folders: Folders, lines: Mapping[int, str], version: int = 0) -> None:
@@ -105,7 +130,7 @@ def write_members(folders: Folders, lines: Mapping[int, str], version: int = 0) 
 
     A server reads the version of its list off the file's name (zookeeper.md 4.3).
     """
-    wanted = _text(folders.raw_config / folders.static_config)
+    wanted = text_of(folders.raw_config / folders.static_config)
     file = _pointer(wanted) + (f".{version:x}" if version else "")
     members = "".join(f"server.{number}={lines[number]}\n" for number in sorted(lines))
     write_file(Path(file), members)

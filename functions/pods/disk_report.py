@@ -12,6 +12,7 @@ from typing import Any
 from functions.planning.member_list import PARTICIPANT, parse_member
 from functions.pods.disk import Folders, read_disk
 from functions.pods.last_zxid import last_zxid
+from functions.pods.restore_folder import read_history
 
 
 def disk_report(folders: Folders) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def disk_report(folders: Folders) -> dict[str, Any]:
 
     `epoch` is the last one it followed a leader in: servers compare it first when they elect.
     `members` are all ids of the list, `voters` those that vote, `lines` is the list as it is.
+    `restored` is the uid of the restore that the data comes from, None if it comes from none;
+    while that restore is under way, its swap is complete on this volume.
     Raises OSError when the volume cannot be read.
     """
     seen = read_disk(folders)
@@ -29,6 +32,7 @@ def disk_report(folders: Folders) -> dict[str, Any]:
         "epoch": _epoch(folders.snapshots / "currentEpoch"),
         "members": sorted(seen.members),
         "voters": sorted(n for n, address in seen.members.items() if _votes(n, address)),
+        "restored": read_history(folders.data) or None,
         "lines": [f"server.{number}={seen.members[number]}" for number in sorted(seen.members)],
     }
 

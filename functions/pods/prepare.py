@@ -1,7 +1,8 @@
 """Prepare one server before it starts: `python -m functions.pods.prepare`, the init container.
 
-It decides whether this disk may vote, writes the configuration the server starts from and waits
-until the server's own name resolves (otherwise it binds to nothing; zookeeper.md 4.2).
+It decides which data this server starts from while a restore is under way and whether an empty disk
+may vote, writes the configuration the server starts from and waits until the server's own name
+resolves (otherwise it binds to nothing; zookeeper.md 4.2).
 """
 
 from __future__ import annotations
@@ -13,27 +14,39 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from functions.api.errors import FunctionError
 from functions.api.manifest import Manifest
 from functions.planning.preparation import (
-    Disk,
     Found,
     Join,
-    Preparation,
-    Record,
     StartAsIs,
     Wait,
     needs_record,
     plan_preparation,
 )
+from functions.planning.restoring import (
+    Apply,
+    Hold,
+    Keep,
+    PutAside,
+    Restoring,
+    Revert,
+    Swap,
+    Verdict,
+    plan_restoring,
+)
 from functions.pods import disk
 from functions.pods.disk import Folders
-from functions.pods.record import parse_record, read_object
-from functions.pods.volumes import keep_together
+from functions.pods.record import parse_record, parse_verdict, read_object
+from functions.pods.restore_folder import read_volume, write_history
+from functions.pods.swap import apply_restore, revert_restore
+from functions.pods.volumes import keep_together, put_aside
 
 log = logging.getLogger("prepare")
+
+Result = TypeVar("Result")
 
 DEADLINE_SECONDS = 300.0
 POLL_SECONDS = 0.25
@@ -51,6 +64,7 @@ class Server:
     claim: str
     domain: str
     ports: tuple[str, str, str]
+    closed_port: str
 
     @property
     def ordinal(self) -> int:
@@ -67,9 +81,10 @@ class Server:
     def _name(self, server_id: int) -> str:
         return f"{self.pod.rpartition('-')[0]}-{server_id - 1}.{self.domain}"
 
-    def line(self, server_id: int, role: str) -> str:
+    def line(self, server_id: int, role: str, *, is_closed: bool = False) -> str:
         """Return the right-hand side of `server.<id>=` in the member list."""
         follower, election, client = self.ports
+        client = self.closed_port if is_closed else client
         return f"{self._name(server_id)}:{follower}:{election}:{role};0.0.0.0:{client}"
 
 
@@ -87,16 +102,26 @@ def main() -> int:
     return prepare(os.environ, Outside(read_object, _addresses))
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What to do before the server starts, and what it was decided from."""
+
+    preparation: StartAsIs | Found | Join
+    verdict: Verdict
+    fills: bool  # The disk is empty and the leader fills it.
+
+
 def prepare(environment: Mapping[str, str], outside: Outside) -> int:
     """Prepare this pod's server; returns the exit code: 0 when it may start."""
     server, folders = _described(environment)
     until = time.monotonic() + outside.deadline_seconds
-    keep_together(folders)
-    preparation = _decide(server, folders, outside, until)
-    if isinstance(preparation, Wait):
-        log.error("giving up: %s", preparation.reason)
+    if read_volume(folders).swap is not Swap.HALF:
+        keep_together(folders)
+    decided = _decide(server, folders, outside, until)
+    if isinstance(decided, Wait):
+        log.error("giving up: %s", decided.reason)
         return 1
-    carry_out(preparation, server, folders)
+    carry_out(decided, server, folders)
     return 0 if _name_resolves(server, outside, until) else 1
 
 
@@ -110,37 +135,71 @@ def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:
         claim=env["CLAIM"],
         domain=env["DOMAIN"],
         ports=(env["FOLLOWER_PORT"], env["LEADER_ELECTION_PORT"], env["CLIENT_PORT"]),
+        closed_port=env["QUARANTINE_PORT"],
     )
     return server, Folders.named_by(env)
 
 
-def _decide(server: Server, folders: Folders, outside: Outside, until: float) -> Preparation:
-    """Look until there is something to do; the last Wait says what was missing at the deadline."""
-    seen = disk.read_disk(folders)
-    if not needs_record(server.id, seen):
-        return plan_preparation(server.id, seen, _record_at_hand(server, outside), ("", ""))
-    return _poll(lambda: _look(server, seen, outside), until)
+def _decide(server: Server, folders: Folders, outside: Outside, until: float) -> Decided | Wait:
+    """Look until the server may start; the last Wait says what was missing at the deadline."""
+    while True:
+        decided: Decided | Restoring | Wait = _poll(lambda: _look(server, folders, outside), until)
+        if isinstance(decided, Decided | Wait):
+            return decided
+        _swap(decided, server, folders)
+        keep_together(folders)
 
 
-def _look(server: Server, seen: Disk, outside: Outside) -> Preparation:
+def _look(server: Server, folders: Folders, outside: Outside) -> Decided | Restoring | Wait:
+    """Decide once; the restore goes first, because what the disk holds depends on it.
+
+    Both decisions are made from one answer of the API server: from two of them, an empty disk could
+    join behind the open port what a restore has closed in between.
+    """
+    volume, seen = read_volume(folders), disk.read_disk(folders)
+    asks = needs_record(server.id, seen)
     try:
-        return plan_preparation(server.id, seen, _record(server, outside), _volume(server, outside))
+        cluster = _cluster(server, outside)
+        own = _volume(server, outside) if asks else ("", "")
     except FunctionError as error:
-        return Wait(str(error))
+        if asks:
+            return Wait(str(error))
+        # A server with data waits for nobody, unless a restore has to be settled first.
+        restoring = plan_restoring(volume, None)
+        if isinstance(restoring, Hold):
+            return Wait(f"{restoring.reason}: {error}")
+        return Decided(StartAsIs(), Verdict(), fills=False)
+    verdict = parse_verdict(cluster)
+    restoring = plan_restoring(volume, verdict if cluster is not None else None)
+    if isinstance(restoring, Hold):
+        return Wait(restoring.reason)
+    if not isinstance(restoring, Keep):
+        return restoring
+    preparation = plan_preparation(server.id, seen, parse_record(cluster), own)
+    if isinstance(preparation, Wait):
+        return preparation
+    return Decided(preparation, verdict, fills=volume.is_empty and not volume.armed)
 
 
-def _record_at_hand(server: Server, outside: Outside) -> Record | None:
-    """Return the record if the API server answers at once: a server with data waits for nobody."""
-    try:
-        return _record(server, outside)
-    except FunctionError:
-        return None
+def _swap(restoring: Restoring, server: Server, folders: Folders) -> None:
+    match restoring:
+        case Apply(uid=uid):
+            apply_restore(folders, uid, server.closed_port)
+        case Revert(uid=uid):
+            revert_restore(folders, uid)
+        case PutAside(history=history):
+            of = f"of the restore {history}" if history else "from before the last restore"
+            put_aside(folders, f"the data of this disk is {of}")
+        case Keep() | Hold():
+            pass
+        case _:
+            assert_never(restoring)
 
 
-def _record(server: Server, outside: Outside) -> Record | None:
+def _cluster(server: Server, outside: Outside) -> Manifest | None:
     group = "/apis/zookeeper.example.com/v1alpha1"
     path = f"{group}/namespaces/{server.namespace}/zookeeperclusters/{server.cluster}"
-    return parse_record(outside.read(path))
+    return outside.read(path)
 
 
 def _volume(server: Server, outside: Outside) -> tuple[str, str]:
@@ -153,7 +212,7 @@ def _volume(server: Server, outside: Outside) -> tuple[str, str]:
     return name, found["metadata"]["uid"] if found else ""
 
 
-def _poll(look: Callable[[], Preparation], until: float) -> Preparation:
+def _poll(look: Callable[[], Result | Wait], until: float) -> Result | Wait:
     said = ""
     while True:
         decided = look()
@@ -165,29 +224,41 @@ def _poll(look: Callable[[], Preparation], until: float) -> Preparation:
         time.sleep(POLL_SECONDS)
 
 
-def carry_out(preparation: StartAsIs | Found | Join, server: Server, folders: Folders) -> None:
+def carry_out(decided: Decided, server: Server, folders: Folders) -> None:
     """Write what the decision needs; the marker last, so a crash before it leaves no voter."""
     disk.write_identity(folders, server.id)
-    match preparation:
+    if decided.fills:
+        write_history(folders.data, decided.verdict.restored)
+    is_closed = decided.verdict.is_closed
+    match decided.preparation:
         case StartAsIs():
             disk.refresh_configuration(folders)
             log.info("server %s has data and its own list: it starts from its files", server.id)
         case Found(roles=roles):
-            _write_list(roles, server, folders)
+            _write_list(roles, server, folders, is_closed=is_closed)
             disk.place_marker(folders)
             log.info("server %s may vote with its empty disk, among %s", server.id, sorted(roles))
         case Join(roles=roles, version=version):
             disk.remove_marker(folders)
-            _write_list(roles, server, folders, version)
+            _write_list(roles, server, folders, version, is_closed=is_closed)
             log.info(
                 "server %s joins the ensemble of %s without a marker", server.id, sorted(roles)
             )
         case _:
-            assert_never(preparation)
+            assert_never(decided.preparation)
 
 
-def _write_list(roles: dict[int, str], server: Server, folders: Folders, version: int = 0) -> None:
-    lines = {number: server.line(number, role) for number, role in roles.items()}
+def _write_list(
+    roles: dict[int, str],
+    server: Server,
+    folders: Folders,
+    version: int = 0,
+    *,
+    is_closed: bool,
+) -> None:
+    lines = {
+        number: server.line(number, role, is_closed=is_closed) for number, role in roles.items()
+    }
     disk.write_members(folders, lines, version)
     disk.refresh_configuration(folders)
 

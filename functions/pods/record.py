@@ -1,4 +1,4 @@
-"""Reading a cluster's record from the API server inside a pod, with the standard library only.
+"""Reading what a cluster's status says inside a pod, with the standard library only.
 
 A server's preparation must be quick and small, so the typed models stay out of it.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from functions.api.errors import Refused, Unavailable
 from functions.planning.preparation import Record, RecordState
+from functions.planning.restoring import Verdict
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # Short, because a server with data asks once and starts all the same when there is no answer.
@@ -69,3 +70,14 @@ def parse_record(cluster: dict[str, Any] | None) -> Record | None:
         },
         version=max((int(member.get("configVersion", 0)) for member in members), default=0),
     )
+
+
+def parse_verdict(cluster: dict[str, Any] | None) -> Verdict:
+    """Return what a cluster's status says of restores."""
+    status = (cluster or {}).get("status", {})
+    operation = status.get("operation") or {}
+    restored = str(status.get("restored") or "")
+    if operation.get("type") != "Restore":
+        return Verdict(restored=restored)
+    uid, step = (str(operation.get(field) or "") for field in ("ownerUid", "step"))
+    return Verdict(uid, step, restored)

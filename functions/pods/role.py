@@ -30,15 +30,19 @@ QUICK_SECONDS = 0.25
 CALM_SECONDS = 15.0
 
 
-def roles(port: int, host: str = HOST) -> Iterator[str]:
-    """Yield the server's role again and again, at once when it may have changed; never ends."""
+def roles(port: int, host: str = HOST, closed_port: int = 0) -> Iterator[str]:
+    """Yield the server's role again and again, at once when it may have changed; never ends.
+
+    A server whose data was restored answers at `closed_port` until it has been looked at.
+    """
+    ports = (port, closed_port) if closed_port else (port,)
     line: socket.socket | None = None
     try:
         while True:
             begun = time.monotonic()
             # The line is there before the question: a change between the two is not missed.
-            line = line or _open_line(host, port)
-            role = ask_role(host, port)
+            line = line or _first_line(host, ports)
+            role = _first_role(host, ports)
             yield role
             if line is None:
                 time.sleep(QUICK_SECONDS)
@@ -49,6 +53,16 @@ def roles(port: int, host: str = HOST) -> Iterator[str]:
     finally:
         if line is not None:
             line.close()
+
+
+def _first_line(host: str, ports: tuple[int, ...]) -> socket.socket | None:
+    return next((line for port in ports if (line := _open_line(host, port))), None)
+
+
+def _first_role(host: str, ports: tuple[int, ...]) -> str:
+    """Return the role at whichever port has one: a server moves between them while it serves."""
+    told = (ask_role(host, port) for port in ports)
+    return next((role for role in told if role != NO_ROLE), NO_ROLE)
 
 
 def ask_role(host: str, port: int) -> str:

@@ -23,8 +23,7 @@ def keep_together(folders: Folders) -> None:
     if folders.data == folders.log:
         return
     if _is_half(folders):
-        for folder in (folders.snapshots, folders.logs):
-            _put_aside(folder)
+        put_aside(folders, "a volume of this server was lost")
     token = _token(folders.log) or uuid.uuid4().hex
     if _token(folders.data) != token:
         # The log's first: data with a token always had a log with the same.
@@ -46,8 +45,10 @@ def _token(folder: Path) -> str:
     return file.read_text() if file.is_file() else ""
 
 
-def _put_aside(files: Path) -> None:
-    if files.is_dir():
-        aside = files.with_name(f"{files.name}.aside-{uuid.uuid4().hex[:8]}")
-        files.rename(aside)
-        log.warning("a volume of this server was lost: what the other held is in %s", aside)
+def put_aside(folders: Folders, why: str) -> None:
+    """Make the disk empty without deleting anything: no server starts from what it held."""
+    for files in dict.fromkeys((folders.snapshots, folders.logs)):
+        if files.is_dir():
+            aside = files.with_name(f"{files.name}.aside-{uuid.uuid4().hex[:8]}")
+            files.rename(aside)
+            log.warning("%s: what was there is in %s", why, aside)

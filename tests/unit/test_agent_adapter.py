@@ -52,6 +52,16 @@ def answer(told: Any, status: str = "200 OK") -> bytes:
             DiskReport(False, None, 0, IDS | {4}, IDS, LINES),
             id="unreadable",
         ),
+        pytest.param(
+            {**TOLD, "restored": "uid-1"},
+            DiskReport(False, 0x200000003, 3, IDS | {4}, IDS, LINES, "uid-1"),
+            id="restored",
+        ),
+        pytest.param(
+            {**TOLD, "restored": None},
+            DiskReport(False, 0x200000003, 3, IDS | {4}, IDS, LINES),
+            id="never-restored",
+        ),
     ],
 )
 def test_an_answer_is_read(told: Any, report: DiskReport) -> None:

@@ -33,6 +33,17 @@ def test_a_leader_stays_until_it_is_gone() -> None:
     assert ensemble.elections == 2
 
 
+def test_servers_move_to_the_client_port_of_a_new_list_while_they_run() -> None:
+    zookeeper, _ = three()
+    before = zookeeper.config("zoo-1", 2181)
+    closed = [line.replace("2181", "2189") for line in lines(1, 2, 3)]
+    joining = {"joining": ",".join(closed), "leaving": "", "from_config": before.version}
+    zookeeper.reconfigure("zoo-1", 2181, **joining, password="secret")  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        zookeeper.stats("zoo-1", 2181)
+    assert zookeeper.stats("zoo-3", 2189).mode == "leader"
+
+
 def test_an_empty_server_never_votes() -> None:
     zookeeper, ensemble = three()
     modes(zookeeper, 1)

@@ -61,7 +61,14 @@ def test_a_volume_with_data_is_reported_with_how_far_it_goes(folders: Folders) -
         "members": [1, 2, 3],
         "voters": [1, 2],
         "lines": sorted(MEMBERS.splitlines()),
+        "restored": None,
     }
+
+
+def test_the_restore_that_the_data_comes_from_is_reported(folders: Folders) -> None:
+    _fill(folders)
+    (folders.data / "restored").write_text("uid-1\n")
+    assert disk_report(folders)["restored"] == "uid-1"
 
 
 def test_a_volume_that_was_lost_and_prepared_anew_is_empty(folders: Folders) -> None:
@@ -79,6 +86,7 @@ def test_a_volume_that_nothing_has_touched_is_empty(folders: Folders) -> None:
         "members": [],
         "voters": [],
         "lines": [],
+        "restored": None,
     }
 
 
@@ -215,7 +223,7 @@ def agent(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
             port = free.getsockname()[1]
         names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
         variables = {**dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg"}
-        ports = {"AGENT_PORT": str(port), "CLIENT_PORT": str(client_port)}
+        ports = {"AGENT_PORT": str(port), "CLIENT_PORT": str(client_port), "QUARANTINE_PORT": "0"}
         command = [sys.executable, "-m", "functions.pods.agent"]
         process = subprocess.Popen(command, cwd=ROOT, env={**variables, **ports})
         started.append(process)

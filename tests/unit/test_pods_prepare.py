@@ -27,6 +27,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "CLUSTER": "zk", "NAMESPACE": "apps", "POD_NAME": "zk-1", "POD_UID": "uid-of-zk-1",
         "POD_IP": "10.0.0.7", "CLAIM": "data", "DOMAIN": "zk.apps.svc.cluster.local",
         "CLIENT_PORT": "2181", "FOLLOWER_PORT": "2888", "LEADER_ELECTION_PORT": "3888",
+        "QUARANTINE_PORT": "2189",
         "DATA_DIR": str(tmp_path / "data"), "DATA_LOG_DIR": str(tmp_path / "data"),
         "CFG_DIR": str(tmp_path / "data/conf"), "RAW_CFG_DIR": str(raw), "STATIC_CONFIG": "zoo.cfg",
     }  # fmt: skip

@@ -114,6 +114,21 @@ def test_a_lost_role_is_seen_at_once_and_the_next_one_within_moments(server: Ser
     assert "leader" in itertools.islice(seen, 3)
 
 
+def test_a_restored_server_is_known_behind_its_closed_port_and_when_it_opens(
+    server: Server,
+) -> None:
+    """It moves while it serves: its role stays, and no change of it is told."""
+    closed = Server("leader")
+    server.close()
+    seen = roles(server.port, closed_port=closed.port)
+    assert next(seen) == "leader"
+    server.listening = socket.create_server(("127.0.0.1", server.port))
+    server.role = "leader"
+    threading.Thread(target=server._run, daemon=True).start()
+    closed.close()
+    assert next(seen) == "leader"
+
+
 def test_a_server_that_keeps_its_role_is_left_alone(server: Server) -> None:
     server.role = "leader"
     seen = roles(server.port)
@@ -284,8 +299,8 @@ def test_the_whole_agent_tells_of_each_role_in_turn(
     names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
     variables = {
         **dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg", "AGENT_PORT": "0",
-        "CLIENT_PORT": str(server.port), "BROKER_URL": broker.url, "NAMESPACE": "apps",
-        "POD_NAME": "zk-1",
+        "CLIENT_PORT": str(server.port), "QUARANTINE_PORT": "0", "BROKER_URL": broker.url,
+        "NAMESPACE": "apps", "POD_NAME": "zk-1",
     }  # fmt: skip
     with ExitStack() as ending:
         agent = subprocess.Popen(

@@ -22,6 +22,7 @@ class MemoryServer:
     """One server: `has_data` is false for one with an empty disk, which never votes.
 
     `zxid` is the last transaction on its disk; 0 for one that may vote although it holds none.
+    `restored` is the uid of the restore that its data comes from.
     """
 
     id: int
@@ -32,6 +33,7 @@ class MemoryServer:
     has_data: bool = True
     connections: int = 1
     zxid: int = 0
+    restored: str = ""
 
 
 @dataclass(slots=True)
@@ -120,8 +122,16 @@ class MemoryEnsemble:
         self.config = EnsembleConfig(
             self.zxid, tuple(sorted(members.values(), key=lambda member: member.id))
         )
+        self._bind(_joiners(joining))
         self._sync()
         return self.config
+
+    def _bind(self, members: Iterable[Member]) -> None:
+        """Servers take their client port from the list, while they run (docs/decisions/0006)."""
+        for member in members:
+            port = member.address.rpartition(":")[2]
+            if member.id in self.servers and ";" in member.address:
+                self.servers[member.id].port = int(port)
 
     def write(self) -> int:
         """Let a client write something; return the zxid under which it was acknowledged."""
@@ -222,6 +232,7 @@ def _report(server: MemoryServer, members: tuple[Member, ...]) -> DiskReport:
         members=frozenset(member.id for member in members),
         voters=frozenset(_voters(members)),
         lines=members,
+        restored=server.restored,
     )
 
 
