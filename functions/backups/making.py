@@ -21,7 +21,7 @@ from functions.backups.proof import prove_listed
 from functions.backups.reading import Tell
 from functions.backups.removing import sweep
 from functions.backups.sources import PrefixSource
-from functions.backups.taking import Taken
+from functions.backups.taken import Taken
 from functions.backups.unproven import Unproven
 
 NO_QUORUM = (

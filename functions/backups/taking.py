@@ -21,14 +21,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar, cast
+from typing import BinaryIO, cast
 
-from functions.api.errors import FunctionError
 from functions.backups.choosing import snapshots_in
 from functions.backups.following import END_SECONDS, ServerLogs, size_of
-from functions.backups.manifest import EPOCH_FILES, BackupFile
+from functions.backups.manifest import BackupFile
 from functions.backups.parts import Outbox
 from functions.backups.passing import pass_snapshot
+from functions.backups.taken import NotTaken, Taken, pass_epochs
 from functions.persistence.complete_set import ReadLog, ReadSnapshot, complete_set
 from functions.persistence.damage import Damaged
 from functions.persistence.digest import DIGEST_VERSION
@@ -41,13 +41,6 @@ log = logging.getLogger("backup")
 MOST_ATTEMPTS = 6
 ATTEMPTS_PER_SNAPSHOT = 2
 PAUSE_SECONDS = 0.5
-_LARGEST_EPOCH_FILE = 64
-
-
-class NotTaken(FunctionError):
-    """The files of the server do not make a state; they change, so another try may do better."""
-
-    is_final: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +57,6 @@ class Committed:
 
     zxid: int
     nodes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What was written, and what state it is; nothing says yet that it is a backup."""
-
-    files: tuple[BackupFile, ...]
-    snapshot_zxid: int
-    zxid: int
-    epoch: int
-    nodes: int
-    digest: int | None
-    quorum: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +114,7 @@ def _take_from(taking: Taking, name: FileName, stack: ExitStack) -> Taken:
     summary, copied = _pass_snapshot(taking, path, name, file)
     passed = _pass_logs(taking, logs)
     zxid = _judged(ReadSnapshot(name, summary), [read for read, _ in passed], until)
-    epoch_files, newest_epoch = _pass_epochs(taking)
+    epoch_files, newest_epoch = pass_epochs(taking.folders.snapshots, taking.outbox)
     copies = [copy for _, copy in passed if copy is not None]
     taking.outbox.wait()
     return Taken(
@@ -184,23 +164,6 @@ def _judged(snapshot: ReadSnapshot, logs: Sequence[ReadLog], until: int | None) 
     if not chosen.logs and snapshot.summary.is_proven is False:
         raise NotTaken(f"{snapshot.name.text} is no state of one moment, and no log behind it.")
     return chosen.zxid
-
-
-def _pass_epochs(taking: Taking) -> tuple[list[BackupFile], int]:
-    """Write the epoch files, if there are any; return them and the highest epoch in them."""
-    files, newest = [], 0
-    for name in sorted(EPOCH_FILES):
-        path = taking.folders.snapshots / name
-        if not path.is_file():
-            continue
-        content = path.read_bytes()[:_LARGEST_EPOCH_FILE]
-        if not content.strip().removeprefix(b"-").isdigit():
-            raise NotTaken(f"{path} holds no epoch.")
-        newest = max(newest, int(content))
-        writer = taking.outbox.object(name, len(content))
-        writer.write(content)
-        files.append(writer.finish())
-    return files, newest
 
 
 def _digest_at_end(

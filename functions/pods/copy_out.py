@@ -18,12 +18,14 @@ from functions.adapters.stores.connect import connect
 from functions.adapters.stores.port import ObjectStore
 from functions.adapters.words import ask, parse_stats
 from functions.api.errors import Unavailable
+from functions.backups.admin_snapshot import RATE_SECONDS, AdminServer, Snapping, take_snapshot
 from functions.backups.keys import backup_key
 from functions.backups.making import Made, Origin, Target, Work, make
 from functions.backups.manifest import FILES, SNAPSHOT_COMMAND
 from functions.backups.parts import Outbox
-from functions.backups.taking import Committed, NotTaken, ServerFolders, Taken, Taking, take
-from functions.pods.outcome import Failed, leave, run
+from functions.backups.taken import NotTaken, Taken
+from functions.backups.taking import Committed, ServerFolders, Taking, take
+from functions.pods.outcome import leave, run
 from functions.pods.progress import Progress, served
 
 log = logging.getLogger("copy_out")
@@ -74,9 +76,32 @@ def _work(environment: Mapping[str, str], progress: Progress) -> Work:
 def _take(
     environment: Mapping[str, str], progress: Progress, outbox: Outbox
 ) -> tuple[Taken, str, str]:
-    if environment.get("METHOD") == SNAPSHOT_COMMAND:
-        raise Failed("The method `snapshot` is not known.")
-    return take(_taking(environment, progress, outbox)), FILES, ""
+    """Return the state that was written, by which method, and a warning."""
+    if environment.get("METHOD") != SNAPSHOT_COMMAND:
+        return take(_taking(environment, progress, outbox)), FILES, ""
+    try:
+        return take_snapshot(_snapping(environment, progress, outbox)), SNAPSHOT_COMMAND, ""
+    except NotTaken as problem:
+        log.warning("taking the files instead: %s", problem)
+        outbox.discard()
+        warning = f"The files were copied, for the method `snapshot` did not work: {problem}"
+        return take(_taking(environment, progress, outbox)), FILES, warning
+
+
+def _snapping(environment: Mapping[str, str], progress: Progress, outbox: Outbox) -> Snapping:
+    seconds = int(environment.get("TIMEOUT_SECONDS") or DEFAULT_TIMEOUT_SECONDS)
+    return Snapping(
+        AdminServer(
+            environment["ADMIN_HOST"],
+            int(environment["ADMIN_PORT"]),
+            environment.get("ADMIN_AUTH", ""),
+        ),
+        Path(environment["SNAPSHOT_DIR"]),
+        outbox,
+        expect=lambda total: progress.begin("copying", total),
+        # There must be time left for the files.
+        rate_seconds=min(RATE_SECONDS, seconds / 2),
+    )
 
 
 def _taking(environment: Mapping[str, str], progress: Progress, outbox: Outbox) -> Taking:
