@@ -50,6 +50,22 @@ class Writes:
 def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Writes]:
     """Write all the time inside; afterwards no server may lack an acknowledged write."""
     file = folder / "acknowledged"
+    with unchecked_writes(cluster, file) as writes:
+        yield writes
+    summary = _summary(file)
+    checked = _check(cluster, file)
+    sys.stdout.write(
+        f"{title}: {summary['acknowledged']} acknowledged, {summary['errors']} errors, "
+        f"longest gap {summary['longest_gap']} s, {writes.elections()} elections, "
+        f"lost {sum(checked['lost'].values())}\n"
+    )
+    assert checked["written"] == summary["acknowledged"] > 100
+    assert set(checked["lost"].values()) == {0}, checked
+
+
+@contextmanager
+def unchecked_writes(cluster: Cluster, file: Path) -> Iterator[Writes]:
+    """Write all the time inside; `file` has what was acknowledged, a line each."""
     file.with_suffix(".stop").unlink(missing_ok=True)
     writes = Writes(file)
     state = State(cluster.platform.state)
@@ -64,15 +80,6 @@ def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Wr
             # A signal would reach the program that entered the namespaces, not the writer.
             file.with_suffix(".stop").touch()
             writer.wait(timeout=STOP_SECONDS)
-    summary = _summary(file)
-    checked = _check(cluster, file)
-    sys.stdout.write(
-        f"{title}: {summary['acknowledged']} acknowledged, {summary['errors']} errors, "
-        f"longest gap {summary['longest_gap']} s, {writes.elections()} elections, "
-        f"lost {sum(checked['lost'].values())}\n"
-    )
-    assert checked["written"] == summary["acknowledged"] > 100
-    assert set(checked["lost"].values()) == {0}, checked
 
 
 def _lines(file: Path) -> int:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import CLUSTER
+from functions.api.restore import ZooKeeperRestore
 from tests.expected import TESTS
 
 _ROW = re.compile(r"^\| ([CGJ]\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
@@ -18,6 +20,12 @@ _ID = re.compile(r"\b[CGJ]\d+\b")
 DEFECTS = {
     name: (what, how)
     for name, what, how in _ROW.findall((TESTS.parent / "docs/seed-defects.md").read_text())
+}
+# What the samples' names begin with.
+MODELS: dict[str, type[ZooKeeperCluster | ZooKeeperBackup | ZooKeeperRestore]] = {
+    "cluster": ZooKeeperCluster,
+    "backup": ZooKeeperBackup,
+    "restore": ZooKeeperRestore,
 }
 NOW = sorted(name for name, (_, how) in DEFECTS.items() if not how.startswith("later:"))
 
@@ -55,12 +63,14 @@ def test_no_test_names_a_defect_that_is_not_on_the_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((TESTS.parent / "config/samples").glob("cluster-*.yaml")), ids=lambda p: p.stem
+    "path", sorted((TESTS.parent / "config/samples").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_a_sample_is_of_the_kind_that_is_served_and_has_no_fault(path: Path) -> None:
     """Guards against J9: a wrong API group in what newcomers copy."""
     manifests = [item for item in yaml.safe_load_all(path.read_text()) if item]
     assert manifests
     for manifest in manifests:
-        assert (manifest["apiVersion"], manifest["kind"]) == (CLUSTER.api_version, CLUSTER.name)
-        assert ZooKeeperCluster.parse(manifest).metadata.name
+        model = MODELS[path.stem.partition("-")[0]]
+        parsed = model.parse(manifest)
+        assert (manifest["apiVersion"], manifest["kind"]) == (CLUSTER.api_version, model.__name__)
+        assert parsed.metadata.name
