@@ -72,7 +72,8 @@ def apply_steps(folders: Folders, uid: str, closed_port: str) -> Iterator[str]:
     yield from _close(folders, _loaded(data), closed_port)
     write_history(folders.data, uid)
     for folder in (folders.config, folders.data):
-        sync_folder(folder)
+        if folder.is_dir():
+            sync_folder(folder)
     yield "the data is the backup's"
     write_file(data.applied, "")
     sync_folder(data.folder)
