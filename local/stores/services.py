@@ -1,7 +1,8 @@
 """Give the stores their names in the cluster and their ports on the host.
 
-Services without selector lead to the two processes; being of type LoadBalancer they also get a
-port on the host's 127.0.0.1, as every such Service does.
+In the cluster a store has a headless Service without selector, and its bucket a name below that:
+OSS is asked at BUCKET.ENDPOINT unless a client says otherwise. On the host it has a port of
+127.0.0.1, as every Service of type LoadBalancer does.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from local.kube import KubeClient, Object
 from local.platform import addresses
 from local.platform.health import ask
 from local.platform.state import State
-from local.stores.place import NAMESPACE, PORTS, STORES
+from local.stores.place import BUCKET, NAMESPACE, PORTS, STORES
 
 MANAGER = "local-stores"
 HOST_PORT = "local/host-port-store"
+ON_THE_HOST = "-on-this-machine"
 
 
 async def install(client: KubeClient) -> None:
-    """Apply the namespace, and a Service with its endpoints for each store."""
+    """Apply the namespace, and for each store its Services with their endpoints."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     await client.apply(f"/api/v1/namespaces/{NAMESPACE}", namespace, manager=MANAGER)
     for store in STORES:
@@ -26,33 +28,37 @@ async def install(client: KubeClient) -> None:
 
 
 def manifests(store: str) -> list[tuple[str, Object]]:
-    """The path and the content of a store's Service and EndpointSlice."""
-    meta = {"name": store, "namespace": NAMESPACE}
+    """The path and the content of each of a store's objects."""
     port = {"name": "store", "port": PORTS[store], "protocol": "TCP"}
+    # The relay needs no port on every node.
+    relayed = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
+    return [
+        *_service(store, {"clusterIP": "None", "ports": [port]}),
+        *_service(f"{store}{ON_THE_HOST}", {**relayed, "ports": [port]}),
+    ]
+
+
+def _service(name: str, spec: Object) -> list[tuple[str, Object]]:
+    meta = {"name": name, "namespace": NAMESPACE}
+    endpoint = {
+        "addresses": [addresses.GATEWAY],
+        "hostname": BUCKET,
+        "conditions": {"ready": True},
+    }
     return [
         (
-            f"/api/v1/namespaces/{NAMESPACE}/services/{store}",
-            {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": meta,
-                # The relay needs no port on every node.
-                "spec": {
-                    "type": "LoadBalancer",
-                    "allocateLoadBalancerNodePorts": False,
-                    "ports": [port],
-                },
-            },
+            f"/api/v1/namespaces/{NAMESPACE}/services/{name}",
+            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec},
         ),
         (
-            f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices/{store}",
+            f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices/{name}",
             {
                 "apiVersion": "discovery.k8s.io/v1",
                 "kind": "EndpointSlice",
-                "metadata": {**meta, "labels": {"kubernetes.io/service-name": store}},
+                "metadata": {**meta, "labels": {"kubernetes.io/service-name": name}},
                 "addressType": "IPv4",
-                "endpoints": [{"addresses": [addresses.GATEWAY], "conditions": {"ready": True}}],
-                "ports": [port],
+                "endpoints": [endpoint],
+                "ports": spec["ports"],
             },
         ),
     ]
@@ -62,7 +68,13 @@ def host_endpoints(state: State) -> dict[str, str]:
     """Where the host reaches each store; without those whose port is not open yet."""
     found = ask(state, f"/api/v1/namespaces/{NAMESPACE}/services") or {}
     told = {
-        item["metadata"]["name"]: (item["metadata"].get("annotations") or {}).get(HOST_PORT)
+        item["metadata"]["name"].removesuffix(ON_THE_HOST): _host_port(item)
         for item in found.get("items", ())
+        if item["metadata"]["name"].endswith(ON_THE_HOST)
     }
     return {store: f"http://127.0.0.1:{port}" for store, port in told.items() if port}
+
+
+def _host_port(service: Object) -> str:
+    annotations = service["metadata"].get("annotations") or {}
+    return str(annotations.get(HOST_PORT, ""))

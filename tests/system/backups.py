@@ -29,8 +29,7 @@ ENDED = ("completed", "failed", "restarted")
 
 def location(store: str, **more: Any) -> Manifest:
     """The laptop's store as a target, or with `key` as a source."""
-    path_style = {"pathStyle": True} if store == place.OSS else {}
-    known = {"endpoint": place.endpoint(store), "bucket": place.BUCKET, **path_style, **KEYS}
+    known = {"endpoint": place.endpoint(store), "bucket": place.BUCKET, **KEYS}
     return {store: {**known, **more}}
 
 

@@ -31,7 +31,7 @@ s3 = boto3.client("s3", endpoint_url=sys.argv[1], region_name="laptop", aws_acce
                   aws_secret_access_key=keys[1], config=Config(s3={"addressing_style": "path"}))
 s3.put_object(Bucket=bucket, Key="from/a/pod", Body=b"s3")
 read = [s3.get_object(Bucket=bucket, Key="from/a/pod")["Body"].read()]
-oss = oss2.Bucket(oss2.Auth(*keys), sys.argv[2], bucket, is_path_style=True)
+oss = oss2.Bucket(oss2.Auth(*keys), sys.argv[2], bucket)
 oss.put_object("from/a/pod", b"oss")
 read.append(oss.get_object("from/a/pod").read())
 print(read)
