@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from functions.api.errors import InvalidSpec
 from functions.api.kinds import Kind
@@ -68,7 +68,9 @@ class CustomResource(Status):
 
 
 class Conditions(Status):
-    """The one part of a status that all our kinds share."""
+    """The one part of a status that all our kinds share; the others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
 
     conditions: tuple[Condition, ...] = ()
 

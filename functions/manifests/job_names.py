@@ -19,6 +19,9 @@ from functions.manifests.names import MANAGED_BY
 # What Kubernetes allows the name of a CronJob: 63 without the eleven of a minute.
 LONGEST = 52
 LONGEST_LABEL = 63
+# On a Job: the generation of the object whose spec it follows.
+GENERATION = "zookeeper.example.com/generation"
+COMPONENT = "app.kubernetes.io/component"
 _HASH = 10
 _PLAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LOOKS_TOLD_APART = re.compile(rf".*-([0-9a-f]{{{_HASH}}}|[0-9]{{8,}})")
@@ -59,7 +62,7 @@ def labels(of: Resource, program: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": operator(of.kind),
         "app.kubernetes.io/instance": label_value(of.metadata.name),
-        "app.kubernetes.io/component": program.replace("_", "-"),
+        COMPONENT: program.replace("_", "-"),
         **selector(of),
     }
 

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from functions.manifests.job_names import COMPONENT, GENERATION
 from functions.planning.seen import Manifest, controller_uid, seen_pod
 
-GENERATION = "zookeeper.example.com/generation"
-JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
 LONGEST_SENTENCE = 1024
 
 
@@ -26,6 +25,7 @@ class SeenRun:
     address: str
     is_running: bool
     has_failed: bool
+    started: str
     finished: str
     error: str
     trouble: str
@@ -34,7 +34,7 @@ class SeenRun:
 
 @dataclass(frozen=True, slots=True)
 class SeenJob:
-    """One Job with its pods. `controller` is the uid of what it belongs to.
+    """One Job with its pods. `controller` is the uid of what it belongs to, `program` what it runs.
 
     `state` is the Job controller's word; pods may be gone long before the Job is.
     """
@@ -42,6 +42,7 @@ class SeenJob:
     name: str
     uid: str
     controller: str
+    program: str
     state: Literal["active", "complete", "failed"]
     created: str
     finished: str
@@ -97,6 +98,7 @@ def _job(job: Manifest, runs: tuple[SeenRun, ...]) -> SeenJob:
         name=metadata["name"],
         uid=metadata["uid"],
         controller=controller_uid(job),
+        program=metadata.get("labels", {}).get(COMPONENT, "").replace("-", "_"),
         state="failed" if failed else "complete" if complete else "active",
         created=metadata.get("creationTimestamp", ""),
         finished=end.get("lastTransitionTime", ""),
@@ -126,6 +128,7 @@ def _run(pod: Manifest) -> SeenRun:
         address=seen.address,
         is_running=phase == "Running" and not ended,
         has_failed=has_failed,
+        started=str(ended.get("startedAt") or status.get("startTime") or ""),
         finished=str(ended.get("finishedAt", "")),
         error=_error(told, ended, status) if has_failed else "",
         trouble="" if ended else seen.trouble,
