@@ -1,7 +1,8 @@
-"""resync: makes up for events that never came, by sending one per cluster that needs a look.
+"""resync: makes up for events that never came, by sending one per object that needs a look.
 
-It is woken by PingSources and changes nothing. With `{"scope": "all"}` every cluster gets an
-event, otherwise only those that are not settled; an idle system costs a few list requests.
+It is woken by PingSources and changes nothing. With `{"scope": "all"}` every cluster and every
+restore gets an event, otherwise only those that are not settled; an idle system costs a few list
+requests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functions.api.kinds import (
     CONFIG_MAP,
     POD,
     POD_DISRUPTION_BUDGET,
+    RESTORE,
     ROLE_BINDING,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -24,7 +26,9 @@ from functions.api.kinds import (
     Ref,
 )
 from functions.api.manifest import Manifest, ref_of
+from functions.api.restore import ZooKeeperRestore
 from functions.manifests import names
+from functions.planning.restores.decision import is_settled
 from functions.planning.seen import SeenPod, seen_pod
 from functions.planning.settled import looked_at, unsettled
 from functions.runtime.events import PING_EVENT, Event, reference_event
@@ -46,7 +50,7 @@ def resync(event: Event, world: World) -> None:
     is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
     found = world.kube.list(CLUSTER, None)
     asking = _all(found) if is_all else _unsettled(found, world)
-    for ref, why in asking:
+    for ref, why in (*asking, *_restores(world, is_all)):
         world.emit(*reference_event(ref))
         log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
 
@@ -67,6 +71,23 @@ def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]
     for manifest in found:
         if why := _why(manifest, pods, owned, world):
             yield ref_of(manifest), why
+
+
+def _restores(world: World, is_all: bool) -> Iterable[tuple[Ref, str]]:
+    """Return the restores that are not over; their programs' pods make no events."""
+    found = world.kube.list(RESTORE, None)
+    return [
+        (ref_of(manifest), "a restore is under way")
+        for manifest in found
+        if is_all or not _is_settled(manifest)
+    ]
+
+
+def _is_settled(manifest: Manifest) -> bool:
+    try:
+        return is_settled(ZooKeeperRestore.parse(manifest))
+    except InvalidSpec:
+        return True  # Only an edit, which makes an event, changes that.
 
 
 def _pods(world: World) -> dict[tuple[str, str], list[SeenPod]]:

@@ -7,9 +7,16 @@ Scaled.
 
 from __future__ import annotations
 
+from typing import Any
+
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import RESTORE
+from functions.api.ports import quarantine_port
 from functions.planning.refusal import plan_refused_change
-from functions.planning.scale_slice import Seen
+from functions.planning.restores import hold
+from functions.planning.restoring import RestoreStep
+from functions.planning.scale_slice import NOBODY, Seen
+from functions.planning.seen import SeenPod
 from functions.planning.sizing import plan_scale
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
@@ -43,4 +50,22 @@ def _look(cluster: ZooKeeperCluster, world: World) -> Seen:
         servers=servers,
         budget=read_budget(cluster, world),
         disks=read_disks(cluster, pods, servers, world) if is_created else {},
+        **_of_restore(cluster, pods, world),
     )
+
+
+def _of_restore(
+    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
+) -> dict[str, Any]:
+    """Return what there is to see only while a restore holds the servers."""
+    step, held = hold.step_of(cluster), cluster.status.operation
+    if step is None or held is None:
+        return {}
+    restores = world.kube.list(RESTORE, cluster.metadata.namespace)
+    is_open = step is RestoreStep.OPEN
+    return {
+        "closed": read_servers(cluster, pods, world, quarantine_port(cluster.spec))
+        if is_open
+        else NOBODY,
+        "is_orphaned": held.owner_uid not in {found["metadata"]["uid"] for found in restores},
+    }

@@ -16,6 +16,8 @@ from functions.api.manifest import Manifest
 from functions.manifests.names import ordinal_of, pod_name
 from functions.planning.ensemble import ServerStats
 from functions.planning.membership import counted, is_stopped, quorum, voters
+from functions.planning.restores.hold import step_of
+from functions.planning.restoring import RestoreStep
 from functions.planning.seen import SeenPod
 from functions.planning.spread import SPREAD, spread
 from functions.planning.status import Slice, Wanted, has_turned, since, write_status
@@ -27,6 +29,7 @@ QUORUM_HEALTHY = "QuorumHealthy"
 NO_POD = "has no pod"
 IS_STOPPED = "is stopped"
 STOPPED = "Stopped"
+RESTORING = "Restoring"
 VOTING_MODES = ("leader", "follower", "standalone")
 
 # What a server said, or the sentence why it could not be asked.
@@ -72,7 +75,9 @@ def plan_observe(
     """Return the Events and the status that tell what was seen, or nothing when status does."""
     reports = server_reports(cluster, pods, answers)
     asked = (available(cluster, reports), quorum_healthy(cluster, reports))
-    if cluster.spec.stopped and (is_stopped(cluster) or not pods):
+    if (step := step_of(cluster)) not in (None, RestoreStep.ARM):
+        asked = (_unless_restoring(asked[0], step), _unless_restoring(asked[1], step))
+    elif cluster.spec.stopped and (is_stopped(cluster) or not pods):
         asked = (_unless_stopped(asked[0]), _unless_stopped(asked[1]))
     conditions = (*asked, *spread(cluster, pods, nodes))
     part = Slice(
@@ -89,6 +94,12 @@ def _unless_stopped(found: Wanted) -> Wanted:
     """Return the condition as found while it holds: nothing is amiss when servers stop on wish."""
     told = "spec.stopped: the servers are stopped; the volumes keep the data."
     return found if found.status == "True" else Wanted(found.type, "False", STOPPED, told)
+
+
+def _unless_restoring(found: Wanted, step: RestoreStep | None) -> Wanted:
+    """Return the condition as found while it holds: clients are not served, and that is meant."""
+    told = f"A restore is under way ({step}): clients are not served until it is over."
+    return found if found.status == "True" else Wanted(found.type, "False", RESTORING, told)
 
 
 def server_reports(
@@ -207,7 +218,7 @@ def _announcements(
 ) -> Plan:
     told: list[Announce] = []
     for wanted in conditions:
-        is_wish = wanted.reason == STOPPED
+        is_wish = wanted.reason in (STOPPED, RESTORING)
         if has_turned(cluster, wanted) and _is_news(cluster, wanted):
             told.append(
                 Announce(
@@ -237,7 +248,7 @@ def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:
         return wanted.status == "False"
     if wanted.status == "True":
         return True
-    if wanted.reason == STOPPED and wanted.type != AVAILABLE:
+    if wanted.reason in (STOPPED, RESTORING) and wanted.type != AVAILABLE:
         return False  # One Event tells it.
     if wanted.reason == "ServersMissing" and operation is not None:
         return False  # One server at a time is missing on purpose.

@@ -45,6 +45,12 @@ def standing(cluster: ZooKeeperCluster, step: Step) -> Wanted | None:
     return Wanted(SCALED, "False", REFUSED, seen.message)
 
 
+def kept(cluster: ZooKeeperCluster) -> Wanted | None:
+    """Return the condition as it is while a refusal of the present spec stands."""
+    seen = _seen(cluster)
+    return Wanted(SCALED, "False", REFUSED, seen.message) if seen is not None else None
+
+
 def release(cluster: ZooKeeperCluster, step: Step) -> Plan:
     """Return the write that lets others move meanwhile, once it is known that it waits."""
     seen = _seen(cluster)

@@ -18,6 +18,7 @@ from functions.planning import operation
 from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, is_stopped, voters
 from functions.planning.operation import Step
+from functions.planning.restores.hold import step_of
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
 from functions.planning.steps import Announce, DeleteObject, EvictPod, LookAgain, Plan
@@ -83,6 +84,9 @@ def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
 def _held_back(
     cluster: ZooKeeperCluster, outdated: Sequence[SeenPod], seen: Seen
 ) -> Verdict | None:
+    if step_of(cluster) is not None:
+        told = f"A restore is under way: {counted(len(outdated), 'pod')} stay as they are."
+        return _wait("Restoring", told)
     if cluster.spec.paused:
         return _wait("Paused", f"spec.paused: {counted(len(outdated), 'pod')} stay as they are.")
     told = _would_lose_data(cluster, seen)

@@ -19,11 +19,16 @@ from functions.planning.steps import ApplyObject, Plan
 
 MANAGER = "scale"
 SCALED = "Scaled"
+NOBODY = SeenServers({}, {}, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What `scale` looks at. `disks`, by id: of all, or of those that do not answer."""
+    """What `scale` looks at. `disks`, by id: of all, or of those that do not answer.
+
+    `closed` are the servers that a restore keeps from clients, and `is_orphaned` says that a
+    restore holds the servers and is gone.
+    """
 
     stateful_set: SeenStatefulSet | None
     claims: tuple[SeenClaim, ...]
@@ -31,6 +36,8 @@ class Seen:
     servers: SeenServers
     budget: SeenBudget | None
     disks: Mapping[int, DiskReport] = field(default_factory=dict)
+    closed: SeenServers = NOBODY
+    is_orphaned: bool = False
 
 
 def report(

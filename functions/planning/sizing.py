@@ -11,6 +11,8 @@ from functions.planning.joiners import pod_to_replace
 from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
+from functions.planning.restores import hold
+from functions.planning.restores.servers import plan_held
 from functions.planning.scale_slice import SCALED, Seen, is_ours, report
 from functions.planning.scaling import Move, RunServers
 from functions.planning.seen import SeenStatefulSet
@@ -24,6 +26,8 @@ def plan_scale(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     record = cluster.status.bootstrap
     if cluster.spec.paused:
         return report(cluster, record, _paused(cluster), now)
+    if hold.step_of(cluster) is not None:
+        return plan_held(cluster, seen, now)
     if is_stopped(cluster) and may_stop(cluster, seen):
         return plan_stop(cluster, seen, now)
     if record is None:

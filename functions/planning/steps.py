@@ -78,8 +78,9 @@ class WriteStatus:
 class Reconfigure:
     """Change the ensemble's member list by compare-and-set on its version.
 
-    `joining` is a line of a member list, `leaving` an id; one of them is empty. `host` is asked,
-    `witnesses` tell afterwards whether a change whose answer was lost took effect.
+    `joining` is a line of a member list, or several with commas, `leaving` an id; one of them is
+    empty. `host` is asked, `witnesses` tell afterwards whether a change whose answer was lost took
+    effect. `port` is that of servers that do not serve clients yet; 0: the clients'.
     """
 
     host: str
@@ -87,6 +88,7 @@ class Reconfigure:
     joining: str
     leaving: str
     from_config: int
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,20 +97,23 @@ def count_nodes(world: World) -> int | None:
 
 
 def ask_servers(
-    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World
+    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World, port: int = 0
 ) -> dict[str, Answer]:
-    """Return what every pod's server says of itself, all asked at once."""
-    port = cluster.spec.config.client_port
-    return _of_each(pods, lambda pod: _ask(pod, port, world))
+    """Return what every pod's server says of itself, all asked at once; `port` 0: the clients'."""
+    asked = port or cluster.spec.config.client_port
+    return _of_each(pods, lambda pod: _ask(pod, asked, world))
 
 
-def read_servers(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World) -> SeenServers:
+def read_servers(
+    cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World, port: int = 0
+) -> SeenServers:
     """Return what the servers say of themselves, by id, and the list the leader has committed."""
-    answers = ask_servers(cluster, pods, world)
+    answers = ask_servers(cluster, pods, world, port)
     ids = {pod.name: names.server_id(cluster, pod.name) for pod in pods}
     stats = {ids[name]: it for name, it in answers.items() if isinstance(it, ServerStats)}
     addresses = {ids[pod.name]: pod.address for pod in pods}
-    return SeenServers(stats, addresses, _committed_list(cluster, stats, addresses, world))
+    asked = port or cluster.spec.config.client_port
+    return SeenServers(stats, addresses, _committed_list(stats, addresses, asked, world))
 
 
 def read_disks(
@@ -141,17 +144,14 @@ def _disk(pod: SeenPod, world: World) -> DiskReport | None:
 
 
 def _committed_list(
-    cluster: ZooKeeperCluster,
-    stats: dict[int, ServerStats],
-    addresses: dict[int, str],
-    world: World,
+    stats: dict[int, ServerStats], addresses: dict[int, str], port: int, world: World
 ) -> EnsembleConfig | None:
     """Ask the leader alone: a follower may still have an older list."""
     leader = leader_of(stats)
     if leader is None:
         return None
     try:
-        return world.zookeeper.config(addresses[leader], cluster.spec.config.client_port)
+        return world.zookeeper.config(addresses[leader], port)
     except Unavailable:
         return None
 

@@ -7,7 +7,9 @@ committed (zookeeper.md 4.1, tried): then the other members are asked, for a few
 from __future__ import annotations
 
 import base64
+import itertools
 import time
+from collections.abc import Sequence
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import ReconfigRefused, Refused, Unavailable
@@ -27,11 +29,11 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
     Conflict when it is another one by now, Unavailable when it is not known, ReconfigRefused when
     the servers will not have it.
     """
-    port = cluster.spec.config.client_port
+    client_port = cluster.spec.config.client_port
     try:
         world.zookeeper.reconfigure(
             step.host,
-            port,
+            step.port or client_port,
             joining=step.joining,
             leaving=step.leaving,
             from_config=step.from_config,
@@ -40,7 +42,9 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
     except Refused as error:
         raise ReconfigRefused(str(error)) from error
     except Unavailable:
-        if not _took_effect(step, port, world):
+        # The change may be the one that moves servers from their port to the clients'.
+        ports = {step.port or client_port, client_port}
+        if not _took_effect(step, sorted(ports), world):
             raise
 
 
@@ -52,11 +56,11 @@ def _password(cluster: ZooKeeperCluster, world: World) -> str:
     return base64.b64decode(secret["data"]["password"]).decode()
 
 
-def _took_effect(step: Reconfigure, port: int, world: World) -> bool:
+def _took_effect(step: Reconfigure, ports: Sequence[int], world: World) -> bool:
     """Ask the witnesses until one knows a newer list, or the time is up; it must be ours."""
     until = time.monotonic() + world.settings.confirm_seconds
     while time.monotonic() < until:
-        for host in step.witnesses:
+        for host, port in itertools.product(step.witnesses, ports):
             seen = _config(host, port, world)
             if seen is not None and seen.version > step.from_config:
                 return _is_as_asked(step, seen)
@@ -66,7 +70,7 @@ def _took_effect(step: Reconfigure, port: int, world: World) -> bool:
 
 def _is_as_asked(step: Reconfigure, seen: EnsembleConfig) -> bool:
     if step.joining:
-        return parse_member(step.joining) in seen.members
+        return {parse_member(line) for line in step.joining.split(",")} <= set(seen.members)
     return int(step.leaving) not in {member.id for member in seen.members}
 
 

@@ -17,7 +17,9 @@ class Settings:
 
     `conflict_pause` is the longest wait in seconds before a delivery that met a conflict looks
     again; it grows with each try. `confirm_seconds` is how long members are asked whether a change
-    of their list took effect.
+    of their list took effect. A restore is patient with servers that stop or start for
+    `restore_seconds`, with those that come last for `restore_last_seconds`, and with what it left
+    behind for `restore_clean_seconds`.
     """
 
     functions_image: str = DEFAULT_IMAGE
@@ -26,6 +28,9 @@ class Settings:
     zookeeper_timeout: float = 2.0
     conflict_pause: float = 0.05
     confirm_seconds: float = 5.0
+    restore_seconds: float = 600.0
+    restore_last_seconds: float = 60.0
+    restore_clean_seconds: float = 600.0
 
     @property
     def installation(self) -> Installation:
@@ -42,6 +47,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
         conflict_pause=_seconds(environment, "CONFLICT_PAUSE", 0.05),
         confirm_seconds=_seconds(environment, "CONFIRM_SECONDS", 5.0),
+        restore_seconds=_seconds(environment, "RESTORE_SECONDS", 600.0),
+        restore_last_seconds=_seconds(environment, "RESTORE_LAST_SECONDS", 60.0),
+        restore_clean_seconds=_seconds(environment, "RESTORE_CLEAN_SECONDS", 600.0),
     )
 
 

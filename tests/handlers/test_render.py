@@ -196,6 +196,8 @@ RENDERED = [
     ("scale", "scale", "stopping"),
     ("roll", "roll", "serving"),
     ("roll", "roll", "outdated"),
+    ("restore", "restore", "serving"),
+    ("restore", "restore-job", "serving"),
     ("observe", "observe", "new"),
     ("observe", "observe", "starting"),
     ("observe", "observe", "serving"),

@@ -12,7 +12,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 SECONDS = 60
-FUNCTIONS = ["reconcile_cluster", "observe", "scale", "roll", "resync", "dead_letter"]
+FUNCTIONS = ["reconcile_cluster", "observe", "scale", "roll", "restore", "resync", "dead_letter"]
 
 # What pydantic brings along.
 PYDANTIC = {

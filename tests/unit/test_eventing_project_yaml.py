@@ -47,15 +47,19 @@ TRIGGERS = {
     for trigger in yaml.safe_load_all((REPOSITORY / "sources/triggers.yaml").read_text())
 }
 
+MOVERS = {"scale", "roll", "restore"}
+
 
 @pytest.mark.parametrize(
     ("event", "woken"),
     [
-        pytest.param("observe", {"observe", "scale", "roll"}, id="a-pod-changed"),
-        pytest.param("observe-role", {"observe", "scale", "roll"}, id="a-server-changed-its-role"),
+        pytest.param("observe", {*MOVERS, "observe"}, id="a-pod-changed"),
+        pytest.param("observe-role", {*MOVERS, "observe"}, id="a-server-changed-its-role"),
         pytest.param(
-            "reconcile-cluster", {"reconcile-cluster", "observe", "scale", "roll"}, id="a-cluster"
+            "reconcile-cluster", {*MOVERS, "reconcile-cluster", "observe"}, id="a-cluster"
         ),
+        pytest.param("restore", {"restore"}, id="a-restore"),
+        pytest.param("restore-job", {"restore"}, id="a-job-of-a-restore"),
         pytest.param("reconcile-cluster-owned", {"reconcile-cluster"}, id="a-config-map-is-gone"),
         pytest.param("scale-claim", {"scale"}, id="a-volume-claim"),
         pytest.param("resync", {"resync"}, id="a-tick"),
