@@ -230,6 +230,10 @@ def test_abandoned_uploads_are_found_by_prefix_and_aborted(store: ObjectStore) -
     assert list(store.abandoned_uploads("", soon)) == []
 
 
+def test_a_bucket_that_never_had_an_upload_has_none_abandoned(store: ObjectStore) -> None:
+    assert list(store.abandoned_uploads("mine/", datetime.now(UTC) + FAR)) == []
+
+
 def test_an_upload_is_as_old_as_its_newest_part(store: ObjectStore) -> None:
     under_way = store.upload("slow")
     (begun,) = store.abandoned_uploads("", datetime.now(UTC) + FAR)

@@ -31,6 +31,7 @@ from functions.adapters.stores.errors import (
     InvalidStore,
     RequestRefused,
     StoreFailing,
+    UploadGone,
 )
 from functions.adapters.stores.network import from_network
 from functions.adapters.stores.patience import Patience
@@ -109,7 +110,11 @@ class S3Requests:
         self._ask("abort_multipart_upload", key, UploadId=id)
 
     def uploads(self, prefix: str, marker: Marker) -> Page[AbandonedUpload]:
-        page = self._ask("list_multipart_uploads", "", Prefix=prefix, **marker)
+        try:
+            page = self._ask("list_multipart_uploads", "", Prefix=prefix, **marker)
+        except UploadGone:
+            # rclone's words for a bucket that never had an upload.
+            return Page([], {})
         entries = [
             AbandonedUpload(entry["Key"], entry["UploadId"], _time(entry["Initiated"]))
             for entry in page.get("Uploads", [])
