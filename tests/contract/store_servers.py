@@ -24,7 +24,7 @@ ACCESS_KEY = "AKcontract"
 SECRET_KEY = "SKcontract"
 REGION = "laptop"
 # A machine with other tests on it answers in that time; a stall is told apart soon.
-PATIENCE = Patience(connect_seconds=2.0, answer_seconds=2.0, tries=4, wait_seconds=0.02)
+PATIENCE = Patience(connect_seconds=2.0, answer_seconds=2.0, tries=3, wait_seconds=0.02)
 
 _numbers = itertools.count(1)
 
@@ -56,10 +56,11 @@ class RealSide:
 
     server: Server
     bucket: str = field(default_factory=lambda: f"bucket-{next(_numbers)}")
+    patience: Patience = PATIENCE
 
     def store(self, **changes: str) -> BucketStore:
         """Connect to the bucket, or with other settings to what those say."""
-        return connect(self.server.environment(self.bucket) | changes, PATIENCE)
+        return connect(self.server.environment(self.bucket) | changes, self.patience)
 
 
 @contextmanager

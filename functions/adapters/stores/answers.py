@@ -60,7 +60,8 @@ _SKEW: Meaning = (
 )
 _THROTTLED: Meaning = (
     Throttled,
-    "{place} asks for fewer requests: it is tried again; raise its limit if this goes on.",
+    "{where} asks for fewer requests, {object} among them: it is tried again; "
+    "raise the store's limit if this goes on.",
 )
 _FAILING: Meaning = (
     StoreFailing,
