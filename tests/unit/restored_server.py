@@ -79,7 +79,7 @@ class Volumes:
         """Return what a server finds: every file but those of the restore itself."""
         files = [path for path in self.root.rglob("*") if path.is_file()]
         return {
-            str(path.relative_to(self.root)): path.read_text().replace(str(self.root), "")
+            str(path.relative_to(self.root)): path.read_text(errors="replace").replace(str(self.root), "")
             for path in files
             if ".restore" not in path.parts and not path.name.endswith(".new")
         }
