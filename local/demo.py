@@ -23,6 +23,7 @@ from local.platform import start
 from local.platform.handle import Platform
 from local.platform.parts import CHECKOUT
 from local.platform.state import State
+from local.stores import place
 
 SAMPLE = "config/samples/cluster-small.yaml"
 OVERLAY = "config/overlays/local"
@@ -56,6 +57,7 @@ def run(state: State, wishes: start.Wishes, say: Say) -> None:
     say(f"applying {SAMPLE}")
     platform.kubectl("apply", "-f", str(CHECKOUT / SAMPLE))
     applied = time.monotonic()
+    _give_keys(platform, state)
     cluster = _watch_servers(platform, say)
     say(f"  the ensemble serves {time.monotonic() - applied:.1f} s after it was applied")
     _write_and_read(platform, cluster, say)
@@ -111,6 +113,12 @@ def _not_ready(platform: Platform) -> list[str]:
 def _is_ready(item: Object) -> bool:
     conditions = item.get("status", {}).get("conditions", ())
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _give_keys(platform: Platform, state: State) -> None:
+    """Make the Secret that the samples of backups and restores name, while the servers start."""
+    keys = json.dumps(place.secret(state, "default"))
+    platform.kubectl("apply", "-f", "-", input=keys)
 
 
 def _watch_servers(platform: Platform, say: Say) -> Object:
@@ -174,7 +182,7 @@ def _json(platform: Platform, *words: str) -> Object:
 
 def _how_to_go_on(state: State, cluster: Object) -> str:
     name = cluster["metadata"]["name"]
-    folder = _relative(state.folder)
+    folder, samples = _relative(state.folder), SAMPLE.rpartition("/")[0]
     return (
         f"  export KUBECONFIG={folder}/kubeconfig PATH={folder}/bin:$PATH\n"
         "  kubectl get zkcluster                    # the ensemble\n"
@@ -182,8 +190,10 @@ def _how_to_go_on(state: State, cluster: Object) -> str:
         f"  kubectl delete pod {name}-0               # watch it come back\n"
         f"  kubectl logs -f {name}-0                  # a server's log\n"
         f"  kubectl exec -it {name}-0 -- zkCli.sh     # a client\n"
+        f"  kubectl apply -f {samples}/backup-once.yaml  # back it up\n"
         "  kubectl get pods -n zookeeper-functions  # the functions\n"
-        "  make down                                # end everything"
+        "  make down                                # end everything\n"
+        "docs/operations/backup.md goes on from the backup: lose everything, restore it, check."
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NodeExistsError
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
 CLIENTS = 3
@@ -50,6 +50,10 @@ class Writer(threading.Thread):
             _, stat = client.create(path, b"x" * 100, include_data=True)
         except NodeExistsError:
             return 1
+        except NoNodeError:
+            # A restore took the folder away together with all that was written after the backup.
+            client.ensure_path(self.folder)
+            return 0
         except (KazooException, KazooTimeoutError):
             self.errors += 1
             time.sleep(0.02)
