@@ -365,6 +365,22 @@ def test_an_endpoint_that_is_not_there_is_told(
         assert not raised.value.is_final
 
 
+@pytest.mark.parametrize(
+    ("path_style", "host"),
+    [
+        pytest.param("true", "'no.such.invalid'", id="path"),
+        pytest.param("false", "'{bucket}.no", id="host"),
+    ],
+)
+def test_the_bucket_is_in_the_path_or_in_the_host_name(
+    side: RealSide, path_style: str, host: str
+) -> None:
+    store = side.store(ENDPOINT="http://no.such.invalid", PATH_STYLE=path_style)
+    with pytest.raises(Unreachable, match="pathStyle") as raised:
+        store.size("key")
+    assert host.format(bucket=side.bucket) in str(raised.value)
+
+
 def test_plain_http_is_not_taken_for_tls(side: RealSide) -> None:
     store = side.store(ENDPOINT=f"https://127.0.0.1:{side.server.port}")
     with pytest.raises(Untrusted, match="http://"):

@@ -10,7 +10,12 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["functions.adapters.kubernetes", "functions.adapters.zookeeper", "functions.adapters.memory"],
+    [
+        "functions.adapters.kubernetes",
+        "functions.adapters.zookeeper",
+        "functions.adapters.memory",
+        "functions.adapters.stores.connect",
+    ],
 )
 def test_importing_an_adapter_loads_no_client_library(module: str) -> None:
     code = (

@@ -24,9 +24,10 @@ def connect(environ: Mapping[str, str], patience: Patience | None = None) -> Buc
     SECRET_KEY describe; raises InvalidStore when they do not. Nothing is asked of it yet, unless
     CREATE_BUCKET is `true`: then the bucket is made if there is none.
     """
+    makes_bucket = _is_true("CREATE_BUCKET", environ)
     place, patience = place_of(environ), patience or Patience()
     store = BucketStore(_requests(place, patience), patience)
-    if _is_true("CREATE_BUCKET", environ):
+    if makes_bucket:
         store.create_bucket()
     return store
 

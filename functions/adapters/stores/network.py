@@ -35,9 +35,10 @@ _MEANINGS: list[tuple[tuple[type[BaseException], ...], type[StoreError], str]] =
         "{place} does not speak TLS as it should: correct `endpoint` (http:// for plain HTTP).",
     ),
     (
-        (socket.gaierror,),
+        (urllib3.exceptions.NameResolutionError, socket.gaierror),
         Unreachable,
-        "The name of {place} does not resolve: correct `endpoint`, or look at the DNS.",
+        "The name of {place} does not resolve: correct `endpoint`, or set `pathStyle` where the "
+        "store has no host name for each bucket.",
     ),
     (
         (ConnectionRefusedError,),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 S3 = "s3"
 OSS = "oss"
+DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Place:
 
     @property
     def where(self) -> str:
-        return self.endpoint or f"AWS S3 in {self.region}"
+        return self.endpoint or f"AWS S3 in {self.region or DEFAULT_REGION}"
 
     def object(self, key: str) -> str:
         """Name an object, or the bucket where `key` is empty."""

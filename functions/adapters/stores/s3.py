@@ -35,11 +35,10 @@ from functions.adapters.stores.errors import (
 )
 from functions.adapters.stores.network import from_network
 from functions.adapters.stores.patience import Patience
-from functions.adapters.stores.place import Place
+from functions.adapters.stores.place import DEFAULT_REGION, Place
 from functions.adapters.stores.port import AbandonedUpload, StoredObject
 from functions.adapters.stores.store_requests import Marker, Opened, Page
 
-DEFAULT_REGION = "us-east-1"
 # Each thread that uploads or reads holds one.
 CONNECTIONS = 16
 
