@@ -1,6 +1,7 @@
-"""`python -m functions`: look at one function without a cluster.
+"""`python -m functions`: look at one function without a cluster, or prove a backup.
 
-`list` names the functions; `render` delivers one event to one of them on a world read from files.
+`list` names the functions; `render` delivers one event to one of them on a world read from files;
+`verify` reads a backup, in a store or in a folder, and says what of it is proven.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from functions.backups.command import add_options, verify
 from functions.runtime.function import FUNCTIONS
 from functions.runtime.rendering import Rendered, as_json, as_steps, as_yaml, read_event, render
 from functions.runtime.rendering_world import BadFile, read_world
@@ -62,6 +64,9 @@ def _parser(about: dict[str, str]) -> argparse.ArgumentParser:
     rendering.add_argument("--output", choices=sorted(OUTPUTS), default="yaml")
     rendering.add_argument("--now", type=_time, default=RENDERED_AT, help="the hour (RFC 3339)")
     rendering.set_defaults(run=_render)
+    verifying = commands.add_parser("verify", help="prove a backup in a store or in a folder")
+    add_options(verifying)
+    verifying.set_defaults(run=_verify)
     return parser
 
 
@@ -86,6 +91,10 @@ def _render(asked: argparse.Namespace, _: dict[str, str]) -> int:
     rendered = render(FUNCTIONS[asked.function], read_event(asked.event), on)
     sys.stdout.write(OUTPUTS[asked.output](rendered))
     return DONE if rendered.answer.status == 204 else NOT_DONE
+
+
+def _verify(asked: argparse.Namespace, _: dict[str, str]) -> int:
+    return verify(asked, lambda line: print(line, file=sys.stderr), print)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 from functions.adapters.stores.errors import StoreError
 from functions.adapters.stores.port import ObjectStore
 from functions.backups.manifest import MANIFEST, UNFINISHED, Manifest, written
-from functions.backups.parts import Outbox
+from functions.backups.parts import PART_BYTES, Outbox
 from functions.backups.proof import prove_listed
 from functions.backups.reading import Tell
 from functions.backups.removing import sweep
@@ -82,13 +82,14 @@ class Work:
     verifying: Tell = lambda *_: None
     dead_after: timedelta = timedelta(hours=2)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    part_bytes: int = PART_BYTES
 
 
 def make(target: Target, origin: Origin, work: Work) -> Made:
     """Make the backup; when it raises, nothing of it is left, as far as the store lets us."""
     store, mark = target.store, target.prefix + UNFINISHED
     started = work.now()
-    outbox = Outbox(store, target.prefix, work.sent)
+    outbox = Outbox(store, target.prefix, work.sent, part_bytes=work.part_bytes)
     try:
         store.put(mark, b"")
         sweep(store, target.object_key, target.prefix, work.dead_after)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from functions.adapters.stores.errors import StoreError
@@ -73,8 +74,16 @@ class Outbox:
             with suppress(StoreError):
                 upload.abort()
         self._uploads.clear()
+        self._abort_unknown()
         self._store.delete(self._keys)
         self._keys.clear()
+
+    def _abort_unknown(self) -> None:
+        """Abort uploads that the store began without our hearing of it; listing may be denied."""
+        with suppress(StoreError):
+            later = datetime.now(UTC) + timedelta(days=1)
+            for upload in self._store.abandoned_uploads(self._prefix, later):
+                self._store.abort(upload)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
