@@ -94,7 +94,7 @@ def prove_listed(source: Source, manifest: Manifest, *, tell: Tell = lambda *_: 
     snapshot = reader.snapshot(snapshots_in(names)[0])
     logs = [reader.log(name) for name in logs_behind(names, -1)]
     chosen = complete_set([snapshot], logs)
-    _check_complete(source, snapshot, chosen)
+    _check_complete(source, snapshot, logs, chosen)
     proof = _proof((source, sizes), snapshot, chosen, logs, found_epoch)
     _check_agreement(proof, manifest)
     return replace(proof, manifest=manifest)
@@ -155,7 +155,7 @@ def _prove_bare(source: Source, sizes: Mapping[str, int], tell: Tell) -> Proof:
             for log in logs_behind(sizes, name.zxid):
                 logs[log.text] = logs.get(log.text) or _expected(reader.log, reader, log, sizes)
             chosen = complete_set([snapshot], logs.values())
-            _check_complete(source, snapshot, chosen)
+            _check_complete(source, snapshot, logs.values(), chosen)
         except Unproven as problem:
             problems.append(problem)
             continue
@@ -180,10 +180,14 @@ def _warnings(
     cut = [
         f"{proof.name}{file.name} ends with a transaction that was cut; the state ends before it."
         for file in proof.logs
-        if (end := logs[file.name].summary.end) is not None and end.ending is Ending.CUT
+        if _is_cut(logs[file.name])
     ]
     passed_over = [f"A newer snapshot was passed over: {problem}" for problem in problems]
     return (NO_MANIFEST, *cut, *passed_over)
+
+
+def _is_cut(log: ReadLog) -> bool:
+    return log.summary.end is not None and log.summary.end.ending is Ending.CUT
 
 
 def _nothing(source: Source, sizes: Mapping[str, int]) -> Unproven:
@@ -193,9 +197,15 @@ def _nothing(source: Source, sizes: Mapping[str, int]) -> Unproven:
     return Unproven(f"{source.name} is no backup: it holds no snapshot, but {held}.")
 
 
-def _check_complete(source: Source, snapshot: ReadSnapshot, chosen: CompleteSet) -> None:
+def _check_complete(
+    source: Source, snapshot: ReadSnapshot, logs: Iterable[ReadLog], chosen: CompleteSet
+) -> None:
     if chosen.gaps:
-        raise Unproven(f"{source.name}{chosen.gaps[0]}.")
+        gap = chosen.gaps[0]
+        # What was lost with the end of a log is noticed at the beginning of the next.
+        cut = [log.name.text for log in logs if _is_cut(log) and log.last == gap.after]
+        before = f"{source.name}{cut[0]} ends with a transaction that was cut, and " if cut else ""
+        raise Unproven(f"{before}{source.name}{gap}.")
     if not chosen.logs and snapshot.summary.is_proven is False:
         raise Unproven(
             f"{source.name}{snapshot.name.text} is no state of one moment: its nodes do not fit "
