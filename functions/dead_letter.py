@@ -6,13 +6,15 @@ import base64
 import binascii
 import logging
 
-from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidEvent
+from functions.api.kinds import CLUSTER
+from functions.api.resource import Unread
 from functions.planning.steps import Announce
 from functions.runtime.apply import apply
 from functions.runtime.events import Event, subject_of
 from functions.runtime.function import event_function
 from functions.runtime.reading import read_clusters
+from functions.runtime.reading_backups import backups_of
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -22,19 +24,23 @@ log = logging.getLogger(__name__)
 def dead_letter(event: Event, world: World) -> None:
     told = _sentence(event)
     log.warning("dead letter", extra={"event": dict(event.attributes), "why": told})
-    for cluster in _clusters(event, world):
+    for concerned in _concerned(event, world):
         # The same failure is told once for a generation: forty Events would hide the rest.
-        apply((Announce("Warning", "EventFailed", told),), cluster, world)
+        apply((Announce("Warning", "EventFailed", told),), concerned, world)
 
 
-def _clusters(event: Event, world: World) -> list[ZooKeeperCluster]:
+def _concerned(event: Event, world: World) -> list[Unread]:
+    """Return the objects whose owners are told: a cluster's own, whoever else looks at it."""
     try:
         subject = subject_of(event)
     except InvalidEvent:
         return []  # It is about no object: the log line is all there is to tell.
-    refs = read_clusters(subject, world) if subject is not None else []
-    found = [world.kube.get(ref) for ref in refs]
-    return [ZooKeeperCluster.parse({**m, "spec": {}}) for m in found if m is not None]
+    if subject is None:
+        return []
+    refs = read_clusters(subject, world)
+    refs += [] if subject.kind == CLUSTER else backups_of(subject, world)
+    found = [(ref, world.kube.get(ref)) for ref in refs]
+    return [Unread.of(ref.kind, manifest) for ref, manifest in found if manifest is not None]
 
 
 def _sentence(event: Event) -> str:

@@ -1,8 +1,8 @@
 """resync: makes up for events that never came, by sending one per object that needs a look.
 
-It is woken by PingSources and changes nothing. With `{"scope": "all"}` every cluster and every
-restore gets an event, otherwise only those that are not settled; an idle system costs a few list
-requests.
+It is woken by PingSources and changes nothing. With `{"scope": "all"}` every cluster, backup
+and restore gets an event, otherwise only those that are not settled; an idle system costs a few
+list requests.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from functions.planning.seen import SeenPod, seen_pod
 from functions.planning.settled import looked_at, unsettled
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import event_function
+from functions.runtime.resync_backups import backups_to_look_at
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def resync(event: Event, world: World) -> None:
     is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
     found = world.kube.list(CLUSTER, None)
     asking = _all(found) if is_all else _unsettled(found, world)
-    for ref, why in (*asking, *_restores(world, is_all)):
+    for ref, why in (*asking, *_restores(world, is_all), *backups_to_look_at(world, is_all)):
         world.emit(*reference_event(ref))
         log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
 

@@ -17,9 +17,11 @@ from uuid import UUID
 
 import pytest
 
+import functions.backup
 import functions.dead_letter
 import functions.observe
 import functions.reconcile_cluster
+import functions.restore
 import functions.resync
 import functions.roll
 import functions.scale  # noqa: F401 - importing a function deploys it
@@ -30,20 +32,26 @@ from functions.adapters.memory import (
     MemoryKube,
 )
 from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
+from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
+    BACKUP,
     CLUSTER,
+    CRON_JOB,
     EVENT,
     KINDS,
     PERSISTENT_VOLUME_CLAIM,
     POD,
+    RESTORE,
     SECRET,
     STATEFUL_SET,
     Kind,
     Ref,
 )
 from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
-from functions.api.manifest import Manifest
+from functions.api.manifest import Manifest, ref_of
+from functions.api.ports import quarantine_port
+from functions.api.restore import ZooKeeperRestore
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.server_config import server_line
 from functions.planning.ensemble import EnsembleConfig
@@ -56,14 +64,18 @@ from functions.planning.preparation import (
     Wait,
     plan_preparation,
 )
-from functions.pods.record import parse_record
+from functions.planning.status import timestamp
+from functions.planning.restoring import Apply, Hold, Keep, Revert, Verdict
+from functions.pods.record import parse_record, parse_verdict
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
 from functions.runtime.settings import Settings
 from functions.runtime.world import World
+from tests.handlers.job_controller import JobController
 
 NAMESPACE = "apps"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+OTHER_FUNCTIONS = {BACKUP: "backup", RESTORE: "restore"}
 CLUSTER_FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 
 
@@ -98,6 +110,7 @@ class Simulation:
     clock: datetime = NEW_YEAR
     passwords: Passwords = field(default_factory=Passwords)
     ensembles: dict[str, MemoryEnsemble] = field(default_factory=dict)
+    jobs: JobController = field(default_factory=JobController)
 
     def world(self) -> World:
         return World(
@@ -117,7 +130,8 @@ class Simulation:
 
     def _emit(self, attributes: Any, data: Any) -> None:
         del data
-        self.sent.append(Ref(CLUSTER, attributes["namespace"], attributes["name"]))
+        kind = KINDS[attributes["apiversion"], attributes["kind"]]
+        self.sent.append(Ref(kind, attributes["namespace"], attributes["name"]))
 
     def fork(self) -> Simulation:
         """Return another world that is the same so far; stored objects never change."""
@@ -144,6 +158,38 @@ class Simulation:
         found = self.kube.get(ref)
         assert found is not None
         self.kube.delete(ref, uid=found["metadata"]["uid"])
+
+    def apply_backup(self, name: str = "nightly", namespace: str = NAMESPACE, **spec: Any) -> None:
+        """Apply a backup of the cluster zk to a bucket of S3."""
+        given = {"source": {"name": "zk"}, "target": {"s3": {"bucket": "b"}}, **spec}
+        manifest = {
+            "apiVersion": BACKUP.api_version,
+            "kind": BACKUP.name,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": given,
+        }
+        self.kube.apply(manifest, manager="kubectl", force=True)
+
+    def apply_restore(self, name: str = "back", **spec: Any) -> None:
+        """Apply a restore of the cluster zk from a bucket of S3."""
+        source = {"s3": {"bucket": "b", "key": "apps/nightly/once/x"}}
+        manifest = {
+            "apiVersion": RESTORE.api_version,
+            "kind": RESTORE.name,
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"rolloutRestart": True, "source": source, "target": {"name": "zk"}, **spec},
+        }
+        self.kube.apply(manifest, manager="kubectl", force=True)
+
+    def restore(self, name: str = "back") -> ZooKeeperRestore:
+        found = self.kube.get(Ref(RESTORE, NAMESPACE, name))
+        assert found is not None, f"there is no restore {name}"
+        return ZooKeeperRestore.parse(found)
+
+    def backup(self, name: str = "nightly") -> ZooKeeperBackup:
+        found = self.kube.get(Ref(BACKUP, NAMESPACE, name))
+        assert found is not None, f"there is no backup {name}"
+        return ZooKeeperBackup.parse(found)
 
     def cluster(self, name: str = "zk", namespace: str = NAMESPACE) -> ZooKeeperCluster:
         found = self.kube.get(Ref(CLUSTER, namespace, name))
@@ -189,6 +235,9 @@ class Simulation:
             ref = Ref(CLUSTER, cluster["metadata"]["namespace"], cluster["metadata"]["name"])
             for function in functions:
                 assert self.deliver(function, ref).status in (204, 409, 503)
+        for kind, function in OTHER_FUNCTIONS.items():
+            for found in self.kube.list(kind, None):
+                assert self.deliver(function, ref_of(found)).status in (204, 409, 503)
         return len(self.kube.writes) - before
 
     def settle(self, functions: tuple[str, ...] = CLUSTER_FUNCTIONS) -> None:
@@ -209,10 +258,26 @@ class Simulation:
         changed = [len(self.kube.list(POD, None)) != before]
         changed += [self._run_set(found) for found in self.kube.list(STATEFUL_SET, None)]
         changed += [self._observe_generation(found) for found in self.kube.list(BUDGET, None)]
-        changed += [self._drop_orphan(pod) for pod in self.kube.list(POD, None)]
+        changed += [self._drop_orphan(pod) for pod in self._server_pods()]
         self._stop_servers_without_pod()
-        changed += [self._run_pod(pod) for pod in self.kube.list(POD, None)]
+        changed += [self._run_pod(pod) for pod in self._server_pods()]
+        self._look_at_volumes()
+        changed.append(self.jobs.run(self.kube, self.time()))
         return any(changed)
+
+    def time(self) -> str:
+        """Return what the clock of Kubernetes says."""
+        return timestamp(self.clock)
+
+    def _server_pods(self) -> list[Manifest]:
+        found = self.kube.list(POD, None)
+        return [p for p in found if p["metadata"]["ownerReferences"][0]["kind"] != "Job"]
+
+    def fire(self, name: str = "backup-nightly") -> bool:
+        """Let a CronJob's time come, an hour after everything that was before."""
+        self.clock += timedelta(hours=1)
+        minute = int(self.clock.timestamp() // 60)
+        return self.jobs.fire(self.kube, Ref(CRON_JOB, NAMESPACE, name), minute, self.time())
 
     def _run_set(self, found: Manifest) -> bool:
         metadata, wanted = found["metadata"], found["spec"]["replicas"]
@@ -365,7 +430,71 @@ class Simulation:
         name = f"data-{metadata['name']}" if env["CLAIM"] else metadata["name"]
         record = parse_record(found)
         self.let_in |= set(record.recovery.values()) if record is not None else set()
+        if told := self._swap(self._disk_of(pod), parse_verdict(found)):
+            return Wait(told)
+        disk = self.disks[self._disk_of(pod)]
         return plan_preparation(number, disk, record, (name, self._disk_of(pod)))
+
+    def _swap(self, uid: str, verdict: Verdict) -> str:
+        """Let a volume's data change its place as restores say; return what its server waits for."""
+        volumes = self.jobs.volumes
+        while True:
+            held, is_empty = volumes.of(uid), self.disks[uid].is_empty
+            decided = volumes.decide(uid, is_empty, verdict)
+            if isinstance(decided, Keep | Hold):
+                return decided.reason if isinstance(decided, Hold) else ""
+            self._note_zxids()
+            newest = ((max([0, *self.zxids.values()]) >> 32) + 1) << 32
+            is_empty, history, zxid = True, "", 0
+            if isinstance(decided, Apply):
+                own = (self.disks[uid].is_empty, held.history, self.zxids.get(uid, 0))
+                is_empty, history = decided.uid not in held.staged, decided.uid
+                zxid = 0 if is_empty else newest
+                held = replace(held, is_applied=True, armed=decided.uid, own=own)
+            elif isinstance(decided, Revert):
+                is_empty, history, zxid = held.own
+                held = replace(held, is_applied=False)
+            volumes.change(uid, replace(held, history=history))
+            self.disks[uid] = replace(self.disks[uid], is_empty=is_empty)
+            self._put_zxid(uid, zxid)
+
+    def _put_zxid(self, uid: str, zxid: int) -> None:
+        self.zxids[uid] = zxid
+        for ensemble in self.zookeeper.ensembles:
+            for server in ensemble.servers.values():
+                if self.disk_at.get(server.host) == uid:
+                    server.zxid = zxid
+
+    def _choose_port(self, ensemble: MemoryEnsemble, metadata: Manifest) -> None:
+        """Let the first server that starts say where they serve, as its own list does."""
+        if any(server.is_up for server in ensemble.servers.values()):
+            return
+        name, namespace = metadata["name"].rpartition("-")[0], metadata["namespace"]
+        verdict = parse_verdict(self.kube.get(Ref(CLUSTER, namespace, name)))
+        spec = self.cluster(name, namespace).spec
+        port = quarantine_port(spec) if verdict.is_closed else spec.config.client_port
+        ensemble.leader, listed = 0, ensemble.config.members
+        moved = (replace(m, address=f"{m.address.rpartition(':')[0]}:{port}") for m in listed)
+        ensemble.config = EnsembleConfig(ensemble.config.version, tuple(moved))
+
+    def _look_at_volumes(self) -> None:
+        """Note whoever meets data of another history, and clients that are let in too early."""
+        volumes = self.jobs.volumes
+        volumes.claims = {
+            (c["metadata"]["namespace"], c["metadata"]["name"]): c["metadata"]["uid"]
+            for c in self.kube.list(PERSISTENT_VOLUME_CLAIM, None)
+        }
+        for key, ensemble in self.ensembles.items():
+            up = [s for s in ensemble.servers.values() if s.is_up and ensemble.mode_of(s.id)]
+            told = {volumes.of(self.disk_at[server.host]).history for server in up}
+            if len(told) > 1:
+                volumes.mixes.append(f"{key} serves {sorted(told)}")
+            namespace, _, name = key.partition("/")
+            found = self.kube.get(Ref(CLUSTER, namespace, name)) or {}
+            restored = found.get("status", {}).get("restored", "")
+            port = self.cluster(name, namespace).spec.config.client_port if found else 0
+            if early := [s.id for s in up if s.port == port and told != {restored}]:
+                volumes.mixes.append(f"clients of {key} meet {told} at {early}")
 
     def _start(self, pod: Manifest, decided: Preparation) -> None:
         metadata, uid = pod["metadata"], self._disk_of(pod)
@@ -382,7 +511,11 @@ class Simulation:
         self._note_zxids()
         votes, address = not self.disks[uid].is_empty, self._address(pod)
         self.disk_at[address] = uid
-        ensemble.add(number, address, has_data=votes, zxid=self.zxids.get(uid, 0))
+        self._choose_port(ensemble, metadata)
+        added = ensemble.add(number, address, has_data=votes, zxid=self.zxids.get(uid, 0))
+        ports = {m.id: int(m.address.rpartition(":")[2]) for m in ensemble.config.members}
+        added.port = ports.get(number, min(ports.values()))
+        added.restored = self.jobs.volumes.of(uid).history
 
     def _note_zxids(self) -> None:
         """Note what each volume holds before another server takes its last one's place."""
@@ -430,6 +563,11 @@ def _selector(found: Manifest) -> dict[str, str]:
 
 @pytest.fixture
 def simulation() -> Simulation:
+    return new_simulation()
+
+
+def new_simulation() -> Simulation:
+    """Return a world with nothing in it."""
     faults = Faults()
     return Simulation(
         kube=MemoryKube(now=lambda: NEW_YEAR, faults=faults),

@@ -16,7 +16,7 @@ import yaml
 
 from functions.__main__ import main
 from functions.adapters.memory import MemoryEnsemble
-from functions.api.kinds import CLUSTER, EVENT, KINDS, POD, STATEFUL_SET, Ref
+from functions.api.kinds import BACKUP, CLUSTER, EVENT, KINDS, POD, STATEFUL_SET, Ref
 from tests.expected import TESTS, as_yaml, check_text
 
 EVENTS, WORLDS, GOLDEN = TESTS / "events", TESTS / "worlds", TESTS / "golden" / "render"
@@ -111,6 +111,25 @@ def _majority_lost(simulation: Any) -> None:
         simulation.kubernetes()
 
 
+def _backup_new(simulation: Any) -> None:
+    _serving(simulation)
+    simulation.apply_backup("once", "default", source={"name": "small"})
+
+
+def _backup_made(simulation: Any) -> None:
+    _backup_new(simulation)
+    simulation.deliver("backup", Ref(BACKUP, "default", "once"))
+    for _ in range(4):
+        simulation.kubernetes()
+
+
+def _backup_scheduled(simulation: Any) -> None:
+    _serving(simulation)
+    schedule = {"mode": "schedule", "schedule": "0 3 * * *", "source": {"name": "small"}}
+    simulation.apply_backup("nightly", "default", **schedule)
+    simulation.settle()
+
+
 def _delete(simulation: Any) -> None:
     simulation.kube.delete(CLUSTER_REF, uid=simulation.kube.get(CLUSTER_REF)["metadata"]["uid"])
 
@@ -131,6 +150,9 @@ MADE: dict[str, Callable[[Any], None]] = {
     "stopping": _stopping,
     "stopped": _stopped,
     "majority-lost": _majority_lost,
+    "backup-new": _backup_new,
+    "backup-made": _backup_made,
+    "backup-scheduled": _backup_scheduled,
 }
 
 
@@ -196,6 +218,9 @@ RENDERED = [
     ("scale", "scale", "stopping"),
     ("roll", "roll", "serving"),
     ("roll", "roll", "outdated"),
+    ("backup", "backup", "backup-new"),
+    ("backup", "backup-job", "backup-made"),
+    ("backup", "backup-cron-job", "backup-scheduled"),
     ("restore", "restore", "serving"),
     ("restore", "restore-job", "serving"),
     ("observe", "observe", "new"),
@@ -209,6 +234,7 @@ RENDERED = [
     ("resync", "resync", "serving"),
     ("resync", "resync", "server-lost"),
     ("resync", "resync-all", "serving"),
+    ("resync", "resync", "backup-made"),
     ("dead-letter", "dead-letter", "serving"),
     ("dead-letter", "dead-letter-no-object", "serving"),
 ]

@@ -49,6 +49,12 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         ("bind", "clusterroles"),
         ("create", "events"),
     },
+    "backup": {
+        ("patch", "zookeeperbackups/status"),
+        *((verb, "jobs") for verb in ("create", "delete")),
+        *((verb, "cronjobs") for verb in ("create", "patch")),
+        ("create", "events"),
+    },
     "resync": set(),
     "dead-letter": {("create", "events")},
 }

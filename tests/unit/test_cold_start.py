@@ -12,7 +12,9 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 SECONDS = 60
-FUNCTIONS = ["reconcile_cluster", "observe", "scale", "roll", "restore", "resync", "dead_letter"]
+FUNCTIONS = [
+    "reconcile_cluster", "observe", "scale", "roll", "backup", "restore", "resync", "dead_letter",
+]  # fmt: skip
 
 # What pydantic brings along.
 PYDANTIC = {

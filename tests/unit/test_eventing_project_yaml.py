@@ -56,8 +56,11 @@ MOVERS = {"scale", "roll", "restore"}
         pytest.param("observe", {*MOVERS, "observe"}, id="a-pod-changed"),
         pytest.param("observe-role", {*MOVERS, "observe"}, id="a-server-changed-its-role"),
         pytest.param(
-            "reconcile-cluster", {*MOVERS, "reconcile-cluster", "observe"}, id="a-cluster"
+            "reconcile-cluster", {*MOVERS, "reconcile-cluster", "observe", "backup"}, id="a-cluster"
         ),
+        pytest.param("backup", {"backup"}, id="a-backup"),
+        pytest.param("backup-job", {"backup", "restore"}, id="a-job-of-a-backup"),
+        pytest.param("backup-cron-job", {"backup"}, id="a-cron-job"),
         pytest.param("restore", {"restore"}, id="a-restore"),
         pytest.param("restore-job", {"restore"}, id="a-job-of-a-restore"),
         pytest.param("reconcile-cluster-owned", {"reconcile-cluster"}, id="a-config-map-is-gone"),
