@@ -40,7 +40,7 @@ _REFUSALS = {
     404: "it does not know the command: ZooKeeper 3.9 is the first version that has it",
     405: "it does not know the command: ZooKeeper 3.9 is the first version that has it",
     500: "it failed; `serializeLastProcessedZxid.enabled=false` is one reason",
-    503: "the command is switched off (`admin.snapshot.enabled`)",
+    503: "the command is off (`admin.snapshot.enabled`)",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,7 @@ from functions.persistence.txn import decode
 from functions.persistence.txn_log import TxnLog
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.copy_out import copy_out
+from local.node.pull import fetch
 from tests.contract.data_set import session, write_kinds, written_all_the_time
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.processes import until
@@ -143,18 +147,59 @@ def test_a_backup_under_load_holds_exactly_what_was_acknowledged_up_to_its_end(
             described = environment(ensemble, server, f"pod-{number}", tmp_path)
             results.append((server, copy_out(described, lambda: store)))
     ensemble.stop(1, 2, 3)
+    nobody = {**environment(ensemble, 1, "nobody-serves", tmp_path), "SERVER_HOST": ""}
+    results.append((1, copy_out(nobody, lambda: store)))
+    assert ["warning" in result for _, result in results] == [*([False] * BACKUPS), True]
 
     for server, result in results:
+        tree = _proven_tree(store, result)
         zxid = int(result["zxid"], 16)
-        proof = prove_prefix(store, result["key"], depth=Depth.TREE)
-        assert (proof.zxid, result["verified"]) == (zxid, True)
-        assert proof.digests > 0
-        tree = tree_of_backup(PrefixSource(store, result["key"]), proof)
         for journal in journals:
             written = journal.state(zxid)
             assert len(written) > 10
             assert _below(tree, journal.root) == written
         assert _without_own(tree.nodes) == _without_own(_replayed(ensemble, server, zxid))
+
+
+def _proven_tree(store: MemoryObjectStore, result: Mapping[str, Any]) -> DataTree:
+    proof = prove_prefix(store, result["key"], depth=Depth.TREE)
+    assert (f"{proof.zxid:#x}", True) == (result["zxid"], result["verified"])
+    assert proof.digests > 0
+    return tree_of_backup(PrefixSource(store, result["key"]), proof)
+
+
+def test_a_purge_at_any_moment_of_a_backup_does_not_harm_it(
+    ensemble_of: Callable[..., RealEnsemble], tmp_path: Path
+) -> None:
+    ensemble: RealEnsemble = ensemble_of(1, settings=SETTINGS)
+    hosts = addresses(ensemble)
+    ensemble.start(1)
+    folder = ensemble.folder / "1" / "data" / "version-2"
+    with written_all_the_time(hosts) as made, journaled(hosts) as journals:
+        for number, call in enumerate((1, 4, 6)):
+            before = made()
+            until(lambda: made() > before + 1500, "requests made")  # noqa: B023
+            store = MemoryObjectStore()
+            # The server has made more snapshots since the first one that is still there.
+            store.faults.at(call, lambda: _purge(ensemble, folder))
+            described = environment(ensemble, 1, f"pod-{number}", tmp_path)
+            result = copy_out(described, lambda: store)  # noqa: B023
+            tree = _proven_tree(store, result)
+            for journal in journals:
+                assert _below(tree, journal.root) == journal.state(int(result["zxid"], 16))
+
+
+def _purge(ensemble: RealEnsemble, folder: Path) -> None:
+    """Purge as servers do by themselves once an hour at most: by their own program."""
+    jars = asyncio.run(fetch(ensemble.version)) / "lib"
+    program = "org.apache.zookeeper.server.PurgeTxnLog"
+    data = str(folder.parent)
+    before = len(list(folder.iterdir()))
+    subprocess.run(
+        ["java", "-cp", f"{jars}/*", program, data, data, "-n", "3"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert len(list(folder.iterdir())) < before
 
 
 def _below(tree: DataTree, root: str) -> dict[str, bytes]:
