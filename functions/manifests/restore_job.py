@@ -42,6 +42,15 @@ class Place:
     is_beside: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a program is told of the restore: the highest epoch that the ensemble's servers know of,
+    and what became of their own data."""
+
+    epoch: int = 0
+    is_restored: bool = False
+
+
 def restore_job_name(restore: ZooKeeperRestore, program: Program, place: Place) -> str:
     """Return a name of this restore, this program and these very volumes: others are not done."""
     metadata = restore.metadata
@@ -53,10 +62,10 @@ def restore_job(
     restore: ZooKeeperRestore,
     program: Program,
     place: Place,
-    epoch: int,
+    known: Known,
     installation: Installation,
 ) -> Manifest:
-    """Return the Job; `epoch` is the highest one that the ensemble's servers know of."""
+    """Return the Job."""
     cluster = place.cluster
     env = [
         variable("RESTORE_UID", restore.metadata.uid),
@@ -64,7 +73,9 @@ def restore_job(
         variable("DATA_LOG_DIR", _log_dir(cluster)),
     ]
     if program is Program.STAGE:
-        env += [variable("KEY", restore.spec.source.key), variable("EPOCH", str(epoch))]
+        env += [variable("KEY", restore.spec.source.key), variable("EPOCH", str(known.epoch))]
+    if program is Program.CLEAN:
+        env.append(variable("OUTCOME", "restored" if known.is_restored else "kept"))
     if program is Program.CLEAN:
         # A volume whose server has not done what the others did is left alone.
         is_restored = cluster.status.restored == restore.metadata.uid

@@ -64,8 +64,8 @@ from functions.planning.preparation import (
     Wait,
     plan_preparation,
 )
-from functions.planning.status import timestamp
 from functions.planning.restoring import Apply, Hold, Keep, Revert, Verdict
+from functions.planning.status import timestamp
 from functions.pods.record import parse_record, parse_verdict
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
@@ -436,11 +436,14 @@ class Simulation:
         return plan_preparation(number, disk, record, (name, self._disk_of(pod)))
 
     def _swap(self, uid: str, verdict: Verdict) -> str:
-        """Let a volume's data change its place as restores say; return what its server waits for."""
+        """Let a volume's data change its place as restores say; return what it waits for."""
         volumes = self.jobs.volumes
         while True:
             held, is_empty = volumes.of(uid), self.disks[uid].is_empty
             decided = volumes.decide(uid, is_empty, verdict)
+            if isinstance(decided, Keep) and is_empty and not held.armed:
+                # The leader fills it, with the data that everybody has.
+                volumes.change(uid, replace(held, history=verdict.restored))
             if isinstance(decided, Keep | Hold):
                 return decided.reason if isinstance(decided, Hold) else ""
             self._note_zxids()

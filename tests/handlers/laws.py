@@ -31,6 +31,7 @@ SLICES = {
     "scale": {"f:bootstrap", "f:members", "f:incident", "f:recovery", "Scaled"},
     "roll": {"Updated"},
     "zookeeper-operation": {"f:operation"},
+    "restore": {"f:restored"},
 }  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def _stripped(item: Manifest) -> Manifest:
 def check_invariants(simulation: Any) -> None:
     """Check what must be so after every single step."""
     clusters = simulation.kube.list(CLUSTER, None)
+    assert simulation.jobs.volumes.mixes == []
     assert max(Counter(simulation.markers).values(), default=1) == 1, "a second marker for a volume"
     for cluster in clusters:
         _check_record(simulation, cluster)
@@ -124,7 +126,7 @@ def _check_record(simulation: Any, cluster: Manifest) -> None:
 def _is_asleep(cluster: Manifest, found: Manifest) -> bool:
     """Whether no pod is asked for on purpose: stopped, or not woken yet."""
     seen = {c["type"]: c["reason"] for c in cluster["status"].get("conditions", [])}
-    is_told = seen.get("Scaled") in ("Stopping", "Stopped", "Scaling")
+    is_told = seen.get("Scaled") in ("Stopping", "Stopped", "Scaling", "Restoring")
     return found["spec"]["replicas"] == 0 and (cluster["spec"].get("stopped", False) or is_told)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.installation import Installation
-from functions.manifests.restore_job import Program
+from functions.manifests.restore_job import Known, Program
 from functions.planning.restores import work
 from functions.planning.restores.decision import CLEAN_UP, DONE, Decision, Limits, since, why_of
 from functions.planning.restores.seen import Seen
@@ -31,9 +31,10 @@ def clean_up(
     if not any(task.is_under_way for task in wanted) or is_late:
         return _end(restore, is_restored, wanted)
     told = work.standing(wanted, "volumes are cleaned of what the restore left")
+    known = Known(is_restored=is_restored)
     ended = work.end_others(restore, seen, wanted)
     act = ended if ended is not None else work.start(
-        restore, Program.CLEAN, wanted, seen.epoch, installation
+        restore, Program.CLEAN, wanted, known, installation
     )  # fmt: skip
     return Decision(CLEAN_UP, "running", f"{_outcome(restore, is_restored)} {told}", act)
 

@@ -12,7 +12,7 @@ from functions.api.manifest import Manifest
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.installation import Installation
 from functions.manifests.pod_programs import is_seed_helper
-from functions.manifests.restore_job import Program
+from functions.manifests.restore_job import Known, Program
 from functions.planning.instance import other_data_dir
 from functions.planning.operation import is_held_by_other
 from functions.planning.progress import told_progress
@@ -134,7 +134,7 @@ def _stage(
     told = work.standing(wanted, "volumes hold the backup, and it is proven there")
     progress = told_progress(restore.status.progress, seen.progress)
     facts = {"cluster": cluster.metadata.name, "progress": progress}
-    act = work.start(restore, Program.STAGE, wanted, seen.epoch, installation)
+    act = work.start(restore, Program.STAGE, wanted, Known(seen.epoch), installation)
     if FINALIZER not in restore.metadata.finalizers:
         # What is on the volumes has to be removed before the restore may go.
         act = (*_seed_image(restore), finalizers(restore, [FINALIZER]), LookAgain())
@@ -164,13 +164,15 @@ def _facts(
     runs = [task.job.succeeded for task in wanted if task.job is not None]
     told = next((run.result for run in runs if run is not None and run.result), {})
     known = restore.status
-    zxid, nodes, warning = told.get("zxid"), told.get("nodes"), told.get("warning")
+    zxid, nodes, warnings = told.get("zxid"), told.get("nodes"), told.get("warnings")
     return {
         "cluster": cluster.metadata.name,
         "progress": None,
         "zxid": zxid if isinstance(zxid, str) else known.zxid,
         "nodes": nodes if isinstance(nodes, int) else known.nodes,
-        "warnings": [warning] if isinstance(warning, str) and warning else list(known.warnings),
+        "warnings": [str(it) for it in warnings]
+        if isinstance(warnings, list)
+        else list(known.warnings),
     }
 
 
@@ -224,7 +226,7 @@ def arm(
     if not all(task.is_done for task in wanted):
         if since(restore, now) > limits.servers:
             return failure(ARM, f"The volumes are not armed in time: {_armed(wanted)}")
-        act = work.start(restore, Program.ARM, wanted, seen.epoch, installation)
+        act = work.start(restore, Program.ARM, wanted, Known(seen.epoch), installation)
         return Decision(ARM, "running", _armed(wanted), act)
     facts = {"epoch": max(restore.status.epoch or 0, seen.epoch)}
     uid, name = restore.metadata.uid, restore.metadata.name

@@ -10,7 +10,7 @@ from functions.api.kinds import JOB, Ref
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.installation import Installation
 from functions.manifests.names import pod_name
-from functions.manifests.restore_job import Place, Program, restore_job, restore_job_name
+from functions.manifests.restore_job import Known, Place, Program, restore_job, restore_job_name
 from functions.planning.jobs import SeenJob
 from functions.planning.restores.decision import MANAGER
 from functions.planning.restores.seen import Seen, has_pods
@@ -73,13 +73,13 @@ def start(
     restore: ZooKeeperRestore,
     program: Program,
     wanted: Sequence[Task],
-    epoch: int,
+    known: Known,
     installation: Installation,
 ) -> Plan:
     """Return the creation of every Job that is missing."""
     missing = [task for task in wanted if task.job is None]
     made = [
-        CreateObject(restore_job(restore, program, task.place, epoch, installation), MANAGER)
+        CreateObject(restore_job(restore, program, task.place, known, installation), MANAGER)
         for task in missing
     ]
     return (*made, LookAgain()) if made else ()
