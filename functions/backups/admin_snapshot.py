@@ -63,10 +63,10 @@ class AdminServer:
 
 @dataclass(frozen=True, slots=True)
 class Snapping:
-    """One snapshot being taken; the epochs are not part of it and come from the volume."""
+    """One snapshot being taken; the epochs are no part of it: they are on the volume, if any."""
 
     admin: AdminServer
-    epochs: Path
+    epochs: Path | None
     outbox: Outbox
     expect: Callable[[int], None] = lambda _: None
     rate_seconds: float = RATE_SECONDS

@@ -32,18 +32,18 @@ class Taken:
     quorum: bool
 
 
-def pass_epochs(folder: Path, outbox: Outbox) -> tuple[list[BackupFile], int]:
+def pass_epochs(folder: Path | None, outbox: Outbox) -> tuple[list[BackupFile], int]:
     """Write the epoch files, if there are any; return them and the highest epoch in them."""
+    paths = [folder / name for name in sorted(EPOCH_FILES)] if folder is not None else []
     files, newest = [], 0
-    for name in sorted(EPOCH_FILES):
-        path = folder / name
+    for path in paths:
         if not path.is_file():
             continue
         content = path.read_bytes()[:_LARGEST_EPOCH_FILE]
         if not content.strip().removeprefix(b"-").isdigit():
             raise NotTaken(f"{path} holds no epoch.")
         newest = max(newest, int(content))
-        writer = outbox.object(name, len(content))
+        writer = outbox.object(path.name, len(content))
         writer.write(content)
         files.append(writer.finish())
     return files, newest

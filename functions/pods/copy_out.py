@@ -25,7 +25,7 @@ from functions.backups.manifest import FILES, SNAPSHOT_COMMAND
 from functions.backups.parts import Outbox
 from functions.backups.taken import NotTaken, Taken
 from functions.backups.taking import Committed, ServerFolders, Taking, take
-from functions.pods.outcome import leave, run
+from functions.pods.outcome import Failed, leave, run
 from functions.pods.progress import Progress, served
 
 log = logging.getLogger("copy_out")
@@ -82,6 +82,8 @@ def _take(
     try:
         return take_snapshot(_snapping(environment, progress, outbox)), SNAPSHOT_COMMAND, ""
     except NotTaken as problem:
+        if not environment["SNAPSHOT_DIR"]:
+            raise  # The server keeps its files in its pod, where nobody else can read them.
         log.warning("taking the files instead: %s", problem)
         outbox.discard()
         warning = f"The files were copied, for the method `snapshot` did not work: {problem}"
@@ -96,7 +98,7 @@ def _snapping(environment: Mapping[str, str], progress: Progress, outbox: Outbox
             int(environment["ADMIN_PORT"]),
             environment.get("ADMIN_AUTH", ""),
         ),
-        Path(environment["SNAPSHOT_DIR"]),
+        Path(environment["SNAPSHOT_DIR"]) if environment["SNAPSHOT_DIR"] else None,
         outbox,
         expect=lambda total: progress.begin("copying", total),
         # There must be time left for the files.
@@ -105,6 +107,8 @@ def _snapping(environment: Mapping[str, str], progress: Progress, outbox: Outbox
 
 
 def _taking(environment: Mapping[str, str], progress: Progress, outbox: Outbox) -> Taking:
+    if not environment["SNAPSHOT_DIR"]:
+        raise Failed(f"The files of {environment['SERVER']} lie on no volume: use `snapshot`.")
     folders = ServerFolders(Path(environment["SNAPSHOT_DIR"]), Path(environment["LOG_DIR"]))
     return Taking(
         folders,
