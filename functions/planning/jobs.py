@@ -35,6 +35,7 @@ class SeenRun:
 @dataclass(frozen=True, slots=True)
 class SeenJob:
     """One Job with its pods. `controller` is the uid of what it belongs to, `program` what it runs.
+    `owners` are the uids of all it goes with: a run by hand has an owner, but no controller.
 
     `state` is the Job controller's word; pods may be gone long before the Job is.
     """
@@ -47,6 +48,7 @@ class SeenJob:
     created: str
     finished: str
     is_deleting: bool
+    owners: frozenset[str]
     reason: str
     generation: int
     annotations: Mapping[str, str]
@@ -103,6 +105,7 @@ def _job(job: Manifest, runs: tuple[SeenRun, ...]) -> SeenJob:
         created=metadata.get("creationTimestamp", ""),
         finished=end.get("lastTransitionTime", ""),
         is_deleting="deletionTimestamp" in metadata,
+        owners=frozenset(owner["uid"] for owner in metadata.get("ownerReferences", ())),
         reason=_end_reason(end),
         generation=int(generation) if generation.isdecimal() else 0,
         annotations=annotations,

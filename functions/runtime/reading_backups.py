@@ -13,6 +13,7 @@ from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, JOB, RESTORE, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.backup_jobs import cron_job_name, may_be_of, once_job_name
+from functions.manifests.job_names import label_value, operator
 from functions.planning.backups.objects import is_done
 from functions.planning.backups.runs import copy_jobs
 from functions.planning.backups.seen import Seen
@@ -32,13 +33,18 @@ def backups_of(subject: Ref, world: World) -> list[Ref]:
     if subject.kind not in (CLUSTER, JOB, CRON_JOB):
         return []
     found = world.kube.list(BACKUP, subject.namespace)
-    return [ref_of(manifest) for manifest in found if _has_to_do(manifest, subject)]
+    # A run that somebody makes by hand has a name of its own, and the labels of the others.
+    job = world.kube.get(subject) if found and subject.kind == JOB else None
+    return [ref_of(manifest) for manifest in found if _has_to_do(manifest, subject, job)]
 
 
-def _has_to_do(backup: Manifest, subject: Ref) -> bool:
+def _has_to_do(backup: Manifest, subject: Ref, job: Manifest | None) -> bool:
+    name = backup["metadata"]["name"]
     if subject.kind == CLUSTER:
         return mentions(backup["spec"], subject.name)
-    return may_be_of(backup["metadata"]["name"], subject.kind, subject.name)
+    labels = job["metadata"].get("labels", {}).items() if job is not None else ()
+    wanted = {"operator": operator(BACKUP), "instance": label_value(name)}
+    return may_be_of(name, subject.kind, subject.name) or wanted.items() <= dict(labels).items()
 
 
 def look(backup: ZooKeeperBackup, world: World) -> Seen:

@@ -444,6 +444,23 @@ def test_a_run_that_waits_for_a_server_that_is_gone_makes_room(running: Any) -> 
     assert jobs(running) == ["backup-nightly"]
 
 
+def test_a_run_made_by_hand_counts_like_any_other(running: Any) -> None:
+    scheduled(running)
+    cron = running.kube.get(Ref(CRON_JOB, "apps", "backup-nightly"))
+    template, metadata = cron["spec"]["jobTemplate"], cron["metadata"]
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"]}
+    about = {**template["metadata"], "name": "by-hand", "namespace": "apps",
+             "ownerReferences": [{**owner, "uid": metadata["uid"]}]}  # fmt: skip
+    running.kube.put(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": template["spec"]}
+    )
+    for _ in range(4):
+        running.kubernetes()
+    running.deliver("backup", Ref(JOB, "apps", "by-hand"))
+    (record,) = status(running).record
+    assert record.key.startswith("apps/nightly/schedule/by-hand-")
+
+
 # Restores go first.
 
 

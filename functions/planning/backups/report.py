@@ -116,13 +116,20 @@ def _message(state: State, conditions: tuple[Wanted, ...]) -> str:
     completed, scheduled = told[COMPLETED], told[SCHEDULED]
     sentences = [
         scheduled.message if scheduled.status == "False" else "",
-        completed.message if completed.reason in ("Failed", "BackupComplete") else "",
+        completed.message if completed.reason == "Failed" or _is_remarkable(state) else "",
         _under_way(state),
         state.problem,
         told[RECENT].message if RECENT in told and told[RECENT].reason == "TooOld" else "",
         state.source.note if isinstance(state.source, Source) else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def _is_remarkable(state: State) -> bool:
+    """Whether there is more to say of the newest backup than that it is there."""
+    if not state.kept:
+        return unread_end(state.jobs) is not None
+    return state.kept[-1].message is not None
 
 
 def _under_way(state: State) -> str:
@@ -175,8 +182,7 @@ def _scheduled(state: State) -> Wanted:
     if objects.reason:
         return Wanted(SCHEDULED, "False", objects.reason, objects.message)
     if not state.backup.spec.is_scheduled:
-        told = "The Job is made, or over."
-        return Wanted(SCHEDULED, "True", "AsWanted", told)
+        return Wanted(SCHEDULED, "True", "AsWanted", "The Job was made.")
     name = cron_job_name(state.backup)
     return Wanted(SCHEDULED, "True", "AsWanted", f"The CronJob {name} makes the backups.")
 

@@ -22,14 +22,16 @@ LONGEST_TEXT = 1024
 
 
 def copy_jobs(backup: ZooKeeperBackup, seen: Seen) -> tuple[SeenJob, ...]:
-    """Return the Jobs that copy for this very backup, the oldest first."""
+    """Return the Jobs that copy for this very backup, the oldest first: those made from its
+    CronJob by hand, too.
+    """
     owner = backup.metadata.uid
     if backup.spec.is_scheduled:
         found = seen.cron_job
         is_own = found is not None and controller_uid(found) == owner
         owner = found["metadata"]["uid"] if found is not None and is_own else ""
     return tuple(
-        job for job in seen.jobs if owner and job.controller == owner and job.program == COPY_OUT
+        job for job in seen.jobs if owner and owner in job.owners and job.program == COPY_OUT
     )
 
 
