@@ -64,6 +64,13 @@ class Slow:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """One bit of the request's body arrives changed, in the first block after so many bytes."""
+
+    after: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """The server is not even asked."""
 
@@ -79,7 +86,7 @@ class Answer:
         ).encode()
 
 
-Mishap = CutSent | CutAnswer | LoseAnswer | StallSent | StallAnswer | Slow | Answer
+Mishap = CutSent | CutAnswer | LoseAnswer | StallSent | StallAnswer | Slow | Flip | Answer
 
 
 @dataclass
@@ -187,6 +194,8 @@ class Proxy:
         with suppress(OSError):
             sent = 0
             while after is None or sent < after:
+                if isinstance(mishap, Flip) and sent <= mishap.after < sent + len(block):
+                    block = block[:-1] + bytes([block[-1] ^ 1])
                 upstream.sendall(block[: None if after is None else after - sent])
                 sent += len(block)
                 if after is not None and sent >= after:

@@ -6,11 +6,14 @@ an object that is taken for a whole one.
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import md5, sha256
 from pathlib import Path
 
 import pytest
@@ -35,9 +38,11 @@ from functions.adapters.stores.patience import Patience
 from functions.adapters.stores.port import MIN_PART_BYTES, Reading
 from local.control_plane.keys import make_keys
 from tests.contract.mishaps import (
+    BLOCK,
     Answer,
     CutAnswer,
     CutSent,
+    Flip,
     LoseAnswer,
     Mishap,
     Proxy,
@@ -98,6 +103,13 @@ def side(request: pytest.FixtureRequest, servers: dict[str, Server]) -> RealSide
 
 @pytest.fixture
 def line(side: RealSide) -> Iterator[Line]:
+    with connected(side) as line:
+        yield line
+
+
+@contextmanager
+def connected(side: RealSide) -> Iterator[Line]:
+    """Make the bucket, and stand between it and a program."""
     with Proxy(side.server.port) as proxy:
         direct = side.store(CREATE_BUCKET="true")
         store = side.store(ENDPOINT=f"http://127.0.0.1:{proxy.port}")
@@ -228,12 +240,12 @@ def test_an_object_of_another_size_is_not_taken_for_the_one_sent(line: Line) -> 
         upload.complete()
 
 
-def test_a_slow_store_has_time_for_a_part_as_long_as_it_takes_some_of_it(line: Line) -> None:
-    blocks = MIN_PART_BYTES // (16 << 10)
-    line.proxy.plan("PUT", "key", Slow(1.5 * PATIENCE.connect_seconds / blocks))
-    line.store.put("key", PARTS[0])
-    assert content(line.direct) == PARTS[0]
-    assert line.proxy.asked("PUT", "key") == 1
+def test_a_slow_store_has_time_for_a_part_as_long_as_it_takes_some_of_it(side: RealSide) -> None:
+    with connected(replace(side, patience=Patience(connect_seconds=1.0, tries=2))) as line:
+        line.proxy.plan("PUT", "key", Slow(3.0 / (MIN_PART_BYTES // BLOCK)))
+        line.store.put("key", PARTS[0])
+        assert content(line.direct) == PARTS[0]
+        assert line.proxy.asked("PUT", "key") == 1
 
 
 @pytest.mark.parametrize(
@@ -316,13 +328,27 @@ def test_a_listing_and_a_deletion_are_asked_again(line: Line, mishap: Mishap) ->
 def test_uploads_carry_their_sum_and_no_trailers(line: Line) -> None:
     """Trailers and checksums of Amazon's own are what other servers refuse."""
     line.put(parts=True)
-    line.store.put("small", b"data")
+    line.store.put("last-key", b"data")
     heads = [head.lower() for head in line.proxy.heads]
     sent = [head for head in heads if head.startswith("put ") and "key" in head]
-    assert sent
-    assert all("content-md5: " in head for head in sent)
+    assert len(sent) == 4
+    assert all("content-md5: " in head or "x-amz-content-sha256: " in head for head in sent)
+    assert base64.b64encode(md5(b"data").digest()).decode().lower() in sent[-1] or (
+        sha256(b"data").hexdigest() in sent[-1]
+    )
     assert not any("x-amz-checksum" in head or "aws-chunked" in head for head in heads)
     assert not any("transfer-encoding" in head for head in heads)
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["put", "part"])
+def test_a_bit_that_flips_on_the_way_is_sent_again(servers: dict[str, Server], parts: bool) -> None:
+    """S3 compares the sum as well; rclone does not, so that only OSS shows it here."""
+    with connected(RealSide(servers["oss"])) as line:
+        which = "partNumber=1" if parts else "key"
+        line.proxy.plan("PUT", which, Flip(HALF))
+        line.put(parts=parts)
+        assert content(line.direct) == WHOLE
+        assert line.proxy.asked("PUT", which) == 2
 
 
 def test_the_authority_of_an_endpoint_can_be_given(
@@ -398,11 +424,8 @@ def test_a_clock_that_is_wrong_is_told(tmp_path: Path, region: str) -> None:
 
 def test_an_error_inside_a_good_answer_is_no_success(servers: dict[str, Server]) -> None:
     """S3 may answer `complete` with 200 before it knows that it fails."""
-    side = RealSide(servers["s3"])
-    with Proxy(side.server.port) as proxy:
-        direct = side.store(CREATE_BUCKET="true")
-        line = Line(side.store(ENDPOINT=f"http://127.0.0.1:{proxy.port}"), direct, proxy)
-        proxy.plan("POST", "uploadId", Answer(200, "InternalError"))
+    with connected(RealSide(servers["s3"])) as line:
+        line.proxy.plan("POST", "uploadId", Answer(200, "InternalError"))
         line.put(parts=True)
-        assert content(direct) == WHOLE
-        assert proxy.asked("POST", "uploadId") == 2
+        assert content(line.direct) == WHOLE
+        assert line.proxy.asked("POST", "uploadId") == 2

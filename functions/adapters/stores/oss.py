@@ -52,10 +52,8 @@ class OssRequests:
 
     def open(self, key: str, start: int) -> Opened:
         with _translated(self.place, key):
-            # Without this header OSS answers a range it does not have with the whole object.
-            headers = {"x-oss-range-behavior": "standard"}
             wanted = (start, None) if start else None
-            answer = self._bucket.get_object(key, byte_range=wanted, headers=headers)
+            answer = self._bucket.get_object(key, byte_range=wanted)
             came, size = _range(answer)
             body = _Body(answer.resp.response, self.place, key)
             return Opened(body, came, size, answer.etag or "")

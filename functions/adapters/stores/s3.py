@@ -1,15 +1,14 @@
 """The words of boto3: S3, and the stores that speak it.
 
 boto3's own checksums are sent `when_required` only. Since 1.36 it adds them to every upload, as
-trailers in a body of chunks, which many S3-compatible servers refuse. Content-MD5, which all of
-them know, guards what is uploaded instead. Objects are deleted one by one: the request for many
-needs a checksum of a kind on which servers differ, and a backup is a few dozen objects.
+trailers in a body of chunks, which many S3-compatible servers refuse. The SHA-256 of what is sent
+is part of each signature instead, and S3 compares it with what it got. Objects are deleted one by
+one: the request for many needs a checksum of a kind on which servers differ, and a backup is a few
+dozen objects.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -197,7 +196,10 @@ def _client(place: Place, patience: Patience) -> Any:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             signature_version="s3v4",
-            s3={"addressing_style": "path" if place.path_style else "virtual"},
+            s3={
+                "addressing_style": "path" if place.path_style else "virtual",
+                "payload_signing_enabled": True,
+            },
             ignore_configured_endpoint_urls=True,
         ),
     )
@@ -219,8 +221,7 @@ def _sent(data: bytes) -> dict[str, Any]:
     A file is sent in blocks and the timeout holds for each; bytes are sent as one, and the
     timeout would be how long all of them may take.
     """
-    summed = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-    return {"Body": io.BytesIO(data), "ContentMD5": summed}
+    return {"Body": io.BytesIO(data)}
 
 
 def _range(answer: Mapping[str, Any]) -> tuple[int, int]:

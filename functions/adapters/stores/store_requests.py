@@ -61,7 +61,7 @@ class Requests(Protocol):
     def put(self, key: str, data: bytes) -> None: ...
 
     def open(self, key: str, start: int) -> Opened:
-        """Open an object; raises RequestRefused where it has no byte `start`."""
+        """Open an object. Where it has no byte `start`, S3 refuses and OSS sends all of it."""
         ...
 
     def head(self, key: str) -> int:
