@@ -201,11 +201,21 @@ def _keep_only(staging: Staging, proof: Proof) -> None:
         sync_folder(folder)
 
 
+def _nodes(proof: Proof) -> int | None:
+    """How many nodes a server counted at the backup's end; None where none was asked.
+
+    The snapshot's own number says nothing of what the log brings: a restore that expected no more
+    would take the backup's own nodes for somebody else's.
+    """
+    manifest = proof.manifest
+    return manifest.nodes if manifest is not None and manifest.quorum else None
+
+
 def _complete(staging: Staging, proof: Proof) -> dict[str, Any]:
     """Write the records last, the data volume's at the very end: with them it counts."""
     result = {
         "zxid": f"{proof.zxid:#x}",
-        "nodes": proof.nodes if proof.manifest is None else proof.manifest.nodes,
+        "nodes": _nodes(proof),
         "epoch": proof.epoch,
         "size": proof.size,
         "warnings": list(proof.warnings),

@@ -97,6 +97,7 @@ def test_a_folder_of_the_system_before_ours_is_cut_to_the_state_it_holds(
     assert isinstance(result, dict)
     (warning,) = result["warnings"]
     assert "no manifest.json" in warning
+    assert result["nodes"] is None, "the log brings nodes that the snapshot does not have"
     assert _staged(volumes) == {k: v for k, v in contents(store).items() if k != MANIFEST}
 
 
