@@ -143,6 +143,7 @@ def test_a_follower_is_copied_from_beside_its_pod(running: Any) -> None:
 
 
 def test_a_completed_backup_stays_so_when_its_pod_and_its_job_are_gone(running: Any) -> None:
+    """Guards against C2 and C27: no finishTime, and pending again without its pod."""
     running.apply_backup()
     running.settle()
     record = status(running).record
@@ -272,6 +273,7 @@ def test_without_a_cluster_the_sentence_says_what_to_do(running: Any) -> None:
 
 
 def test_the_documented_leader_lookup_is_made_before_a_run_only(running: Any) -> None:
+    """Guards against C15: a lookup at every look."""
     running.admin_servers.leaders["zk-admin", 8080] = 2
     running.apply_backup(source={"name": "zk", "host": "zk-admin"})
     running.settle()
@@ -282,6 +284,7 @@ def test_the_documented_leader_lookup_is_made_before_a_run_only(running: Any) ->
 
 
 def test_a_lookup_that_fails_says_so_and_is_made_again(running: Any) -> None:
+    """Guards against C16: an AdminServer without the command is an error for ever, in silence."""
     running.apply_backup(source={"name": "zk", "host": "nowhere"})
     running.settle()
     assert condition(running, "Scheduled") == ("False", "LeaderUnknown")
@@ -319,6 +322,7 @@ def test_a_stopped_cluster_is_not_guessed_from(running: Any) -> None:
 
 
 def test_a_schedule_makes_a_cron_job_and_each_run_an_entry(running: Any) -> None:
+    """Guards against C18 and C20: CronJobs that differ for ever, of a version that is gone."""
     scheduled(running, timeZone="Europe/Berlin")
     found = running.kube.get(Ref(CRON_JOB, "apps", "backup-nightly"))
     assert found["spec"]["schedule"] == "0 * * * *"
@@ -368,6 +372,7 @@ def test_a_suspended_schedule_makes_no_run_until_it_goes_on(running: Any) -> Non
 
 
 def test_a_run_that_failed_is_said_until_the_next_success(running: Any) -> None:
+    """Guards against C19: failed runs become records."""
     scheduled(running)
     running.jobs.endings["copy-out"] = Ending("The key is wrong.", code=2, times=2)
     fired(running, 2)
@@ -490,6 +495,7 @@ def test_a_backup_waits_for_a_restore(running: Any, mode: str) -> None:
 
 
 def test_the_newest_are_kept_and_the_others_go_with_their_objects(running: Any) -> None:
+    """Guards against C19: records that are never pruned."""
     scheduled(running, retention={"keepLast": 2})
     fired(running, 4)
     kept = {record.key for record in status(running).record}

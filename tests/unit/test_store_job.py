@@ -149,6 +149,7 @@ def test_a_certificate_authority_comes_as_a_file() -> None:
 
 
 def test_volumes_are_mounted_where_the_server_has_them_beside_it() -> None:
+    """Guards against C1 and C21: a path that is not the data, a volume that cannot be reached."""
     own = cluster(config={"dataDir": "/zk"}, storage={"log": {"size": "1Gi"}})
     pod = pod_of(job(volumes=Volumes(own, 1, is_read_only=True, is_beside=True)))
     claims = {v["name"]: v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"][:2]}
