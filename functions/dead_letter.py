@@ -7,7 +7,7 @@ import binascii
 import logging
 
 from functions.api.errors import InvalidEvent
-from functions.api.kinds import CLUSTER
+from functions.api.kinds import CLUSTER, RESTORE
 from functions.api.resource import Unread
 from functions.planning.steps import Announce
 from functions.runtime.apply import apply
@@ -39,6 +39,7 @@ def _concerned(event: Event, world: World) -> list[Unread]:
         return []
     refs = read_clusters(subject, world)
     refs += [] if subject.kind == CLUSTER else backups_of(subject, world)
+    refs += [subject] if subject.kind == RESTORE else []
     found = [(ref, world.kube.get(ref)) for ref in refs]
     return [Unread.of(ref.kind, manifest) for ref, manifest in found if manifest is not None]
 

@@ -20,7 +20,16 @@ from tests.system.rest import Manifest
 Answer = TypeVar("Answer")
 
 FUNCTIONS_NAMESPACE = "zookeeper-functions"
-FUNCTIONS = ("reconcile-cluster", "observe", "scale", "roll", "backup", "resync", "dead-letter")
+FUNCTIONS = (
+    "reconcile-cluster",
+    "observe",
+    "scale",
+    "roll",
+    "backup",
+    "restore",
+    "resync",
+    "dead-letter",
+)
 BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
 RESYNC_SECONDS = 2
 CLIENT = Path(__file__).with_name("znodes.py")

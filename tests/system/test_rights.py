@@ -55,6 +55,13 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         *((verb, "cronjobs") for verb in ("create", "patch")),
         ("create", "events"),
     },
+    "restore": {
+        ("patch", "zookeeperrestores"),
+        ("patch", "zookeeperrestores/status"),
+        ("patch", "zookeeperclusters/status"),
+        *((verb, "jobs") for verb in ("create", "delete")),
+        ("create", "events"),
+    },
     "resync": set(),
     "dead-letter": {("create", "events")},
 }
