@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import files, first_answer, moving, quorum
+from benchmarks import backup, files, first_answer, moving, quorum
 from benchmarks.figures import table
 from benchmarks.running import Failed, platform_with_product
 from local.control_plane.binaries import NoBinaries
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "quorum": quorum.measure,
     "moving": moving.measure,
     "files": files.measure,
+    "backup": backup.measure,
 }
 FEWEST_ROUNDS = 1
 
