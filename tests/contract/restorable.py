@@ -68,8 +68,8 @@ class RestorableEnsemble(RealEnsemble):
         client, closed = self.ports.get(id, (PORT, CLOSED))
         return {
             "CLUSTER": "zk", "NAMESPACE": "apps", "POD_NAME": f"zk-{id - 1}",
-            "POD_UID": f"pod-{id}", "POD_IP": "1.2.3.4", "CLAIM": "data", "DOMAIN": "zk", "CLIENT_PORT": str(client),
-            "QUARANTINE_PORT": str(closed), "FOLLOWER_PORT": "2888",
+            "POD_UID": f"pod-{id}", "POD_IP": "1.2.3.4", "CLAIM": "data", "DOMAIN": "zk",
+            "CLIENT_PORT": str(client), "QUARANTINE_PORT": str(closed), "FOLLOWER_PORT": "2888",
             "LEADER_ELECTION_PORT": "3888", "DATA_DIR": str(data),
             "DATA_LOG_DIR": str(home / "wal" if self.has_log_volume else data),
             "CFG_DIR": str(data / "conf"), "RAW_CFG_DIR": str(home / "raw"),

@@ -79,10 +79,13 @@ class Volumes:
         """Return what a server finds: every file but those of the restore itself."""
         files = [path for path in self.root.rglob("*") if path.is_file()]
         return {
-            str(path.relative_to(self.root)): path.read_text(errors="replace").replace(str(self.root), "")
+            str(path.relative_to(self.root)): self._text(path)
             for path in files
             if ".restore" not in path.parts and not path.name.endswith(".new")
         }
+
+    def _text(self, path: Path) -> str:
+        return path.read_text(errors="replace").replace(str(self.root), "")
 
 
 def killed_at(number: int, work: Callable[[], object]) -> bool:

@@ -177,6 +177,7 @@ def test_a_backup_that_a_server_has_yet_to_put_in_place_is_not_removed(volumes: 
     assert (volumes.folders.snapshots / "snapshot.300000000").read_text() == "backup"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outcome", ["restored", "kept"])
 def test_a_clean_up_killed_anywhere_is_done_by_the_next(
     volumes: Volumes, tmp_path: Path, outcome: str

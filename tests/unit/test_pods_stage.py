@@ -109,7 +109,7 @@ def _damaged(store: MemoryObjectStore, name: str, data: bytes) -> MemoryObjectSt
 
 
 @settings(
-    max_examples=50,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -218,6 +218,7 @@ def test_several_restores_lie_side_by_side(volumes: Volumes, store: MemoryObject
     assert is_staged(_restores(volumes))
 
 
+@pytest.mark.thorough
 def test_killed_at_any_change_of_the_disk_it_is_done_by_the_next_try(
     tmp_path: Path, store: MemoryObjectStore
 ) -> None:
