@@ -128,7 +128,9 @@ def _cron_job(backup: ZooKeeperBackup, source: Source | NoSource, seen: Seen) ->
 
 
 def _active(backup: ZooKeeperBackup, seen: Seen) -> list[SeenJob]:
-    return [job for job in copy_jobs(backup, seen) if job.is_active and not job.is_deleting]
+    """Return the CronJob's runs under way; what somebody made by hand is theirs to remove."""
+    own = [job for job in copy_jobs(backup, seen) if job.controller]
+    return [job for job in own if job.is_active and not job.is_deleting]
 
 
 def _brought(wanted: Manifest, found: Manifest | None) -> Plan:
@@ -170,7 +172,7 @@ def _replaced(backup: ZooKeeperBackup, active: list[SeenJob], source: Source | N
     return tuple(
         DeleteObject(Ref(JOB, backup.metadata.namespace, job.name), job.uid)
         for job in active
-        if job.annotations.get(SERVER) != source.pod
+        if job.annotations.get(SERVER, source.pod) != source.pod
         and not any(run.is_running or run.has_failed for run in job.runs)
     )
 

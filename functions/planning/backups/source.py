@@ -78,7 +78,7 @@ def find_source(backup: ZooKeeperBackup, seen: Seen) -> Source | NoSource:
 def mentions(spec: Mapping[str, Any], cluster: str) -> bool:
     """Whether a backup's spec may mean the cluster: by its name, or by labels it may have."""
     source = spec.get("source") or {}
-    return source.get("name", cluster) == cluster
+    return bool(source.get("name", cluster) == cluster)
 
 
 def needs_leader(backup: ZooKeeperBackup, seen: Seen, active: bool) -> bool:
