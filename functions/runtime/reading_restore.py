@@ -15,7 +15,7 @@ from functions.planning.instance import find_cluster
 from functions.planning.jobs import SeenJob, seen_jobs
 from functions.planning.progress import Progress
 from functions.planning.restores import hold
-from functions.planning.restores.decision import is_over
+from functions.planning.restores.decision import is_over, is_settled
 from functions.planning.restores.queue import ahead_of
 from functions.planning.restores.seen import Seen, backups_of, has_ended
 from functions.planning.scale_slice import NOBODY
@@ -32,7 +32,7 @@ from functions.runtime.world import World
 
 
 def read_restores(subject: Ref, world: World) -> list[Ref]:
-    """Return the restores that an event may be about: itself, or all that are not over.
+    """Return the restores that an event may be about: itself, or all that are not settled.
 
     There are few, and most of what happens in a namespace while one runs concerns it.
     """
@@ -41,7 +41,7 @@ def read_restores(subject: Ref, world: World) -> list[Ref]:
     return [
         Ref(RESTORE, subject.namespace, restore.metadata.name)
         for restore in _restores(subject.namespace, world)
-        if not is_over(restore)
+        if not is_settled(restore)
     ]
 
 
