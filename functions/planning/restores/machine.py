@@ -102,11 +102,12 @@ def _holding(
     limits, verdict = around.limits, verdict_of(restore)
     if cluster.status.restored == restore.metadata.uid:
         return swapping.open_up(restore, cluster, step, seen, limits, now)
-    if verdict == FAILED:
+    is_own = step in (RestoreStep.ARM, RestoreStep.START_BACK)
+    if verdict == FAILED and is_own:
         return Decision(
             restore.status.step or VALIDATE, "running", why_of(restore), hold.release(cluster)
         )
-    if verdict == GOING_BACK:
+    if verdict:
         return swapping.go_back(restore, cluster, step, seen, now)
     if step is RestoreStep.ARM:
         return _armed(restore, cluster, seen, around, now)
