@@ -38,7 +38,7 @@ from functions.planning.restores.seen import Seen, backups_of, has_ended, has_po
 from functions.planning.restoring import RestoreStep
 from functions.planning.status import seen_condition
 from functions.planning.steps import Announce, ApplyObject, CreateObject, DeleteObject, WriteStatus
-from tests.unit.planned import NOW, claims, cluster, pod, record, stateful_set
+from tests.unit.planned import NOW, changed, claims, cluster, pod, record, stateful_set
 
 UID = "uid-of-back"
 MEMBERS = [{"id": n + 1, "name": f"zk-{n}", "role": "participant"} for n in range(3)]
@@ -75,6 +75,10 @@ def held(step: str = "", uid: str = UID, **more: Any) -> ZooKeeperCluster:
         operation = {"type": "Restore", "step": step, "target": "back", "ownerUid": uid}
         known["operation"] = operation | {"startedAt": STARTED}
     return cluster(known, **more)
+
+
+def deleted(target: ZooKeeperCluster) -> ZooKeeperCluster:
+    return changed(target, deletion_timestamp=STARTED)
 
 
 def servers(*modes: str, epoch: int = 5, nodes: int = 9) -> SeenServers:
@@ -208,6 +212,17 @@ CASES: list[tuple[str, ZooKeeperRestore, Seen, str, str, str]] = [
     ("armed", restore(), look(held("Arm"), jobs=ARMED), "Stop", "running", "Stop"),
     ("arming", restore(), look(held("Arm"), jobs=STAGED), "Arm", "running", ""),
     ("another-volume", restore(), look(held("Arm")), "Arm", "running", "none"),
+    (
+        "a-volume-went", restore(), look(held("Arm"), jobs=ARMED, claims=claims(2)),
+        "Arm", "running", "none",
+    ),
+    (
+        "target-deleted", restore(), look(deleted(held())), "Validate", "running", "",
+    ),
+    (
+        "target-deleted-while-armed", restore(), look(deleted(held("Arm")), jobs=ARMED),
+        "Arm", "running", "",
+    ),
     ("stopping", restore(), look(held("Stop")), "Stop", "running", ""),
     ("all-stopped", restore(), look(held("Stop"), **STOPPED), "Start", "running", "Start"),
     (
@@ -243,10 +258,7 @@ CASES: list[tuple[str, ZooKeeperRestore, Seen, str, str, str]] = [
     ),
     (
         "cluster-deleted-midway", restore(),
-        look(
-            held("Stop").model_copy(update={"metadata": held().metadata.model_copy(
-                update={"deletion_timestamp": STARTED})})
-        ),
+        look(deleted(held("Stop"))),
         "Stop", "running", "",
     ),
     (

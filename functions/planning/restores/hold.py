@@ -8,6 +8,7 @@ starts anything (`functions.planning.restoring`). `restore` alone moves it on, b
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.planning import operation
@@ -76,3 +77,5 @@ def step_back(step: RestoreStep, *, is_empty: bool) -> RestoreStep | None:
             return RestoreStep.START_BACK if is_empty else None
         case RestoreStep.START_BACK:
             return None
+        case never:
+            assert_never(never)

@@ -8,6 +8,7 @@ back to the own data, or forward where the restored ensemble was looked at alrea
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import POD, Ref
@@ -64,6 +65,8 @@ def _servers(
             wanted = 0
         case RestoreStep.START | RestoreStep.OPEN | RestoreStep.START_BACK:
             wanted = server_count(cluster)
+        case never:
+            assert_never(never)
     if found.replicas != wanted:
         return (run_servers(cluster, found, wanted), LookAgain())
     if not wanted:

@@ -220,7 +220,7 @@ def arm(
     wanted = work.tasks(restore, cluster, seen, Program.ARM)
     if told := work.failed((*staged, *wanted)):
         return failure(ARM, told)
-    if not all(task.is_done for task in staged) or not staged:
+    if work.without_volume(cluster, seen) or not all(task.is_done for task in staged):
         told = "A volume is another one than before: the backup is brought to it first."
         return Decision(ARM, "running", told, hold.release(cluster))
     if not all(task.is_done for task in wanted):
