@@ -170,13 +170,13 @@ class Simulation:
         }
         self.kube.apply(manifest, manager="kubectl", force=True)
 
-    def apply_restore(self, name: str = "back", **spec: Any) -> None:
+    def apply_restore(self, name: str = "back", namespace: str = NAMESPACE, **spec: Any) -> None:
         """Apply a restore of the cluster zk from a bucket of S3."""
         source = {"s3": {"bucket": "b", "key": "apps/nightly/once/x"}}
         manifest = {
             "apiVersion": RESTORE.api_version,
             "kind": RESTORE.name,
-            "metadata": {"name": name, "namespace": NAMESPACE},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": {"rolloutRestart": True, "source": source, "target": {"name": "zk"}, **spec},
         }
         self.kube.apply(manifest, manager="kubectl", force=True)

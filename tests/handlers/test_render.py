@@ -16,12 +16,13 @@ import yaml
 
 from functions.__main__ import main
 from functions.adapters.memory import MemoryEnsemble
-from functions.api.kinds import BACKUP, CLUSTER, EVENT, KINDS, POD, STATEFUL_SET, Ref
+from functions.api.kinds import BACKUP, CLUSTER, EVENT, KINDS, POD, RESTORE, STATEFUL_SET, Ref
 from tests.expected import TESTS, as_yaml, check_text
 
 EVENTS, WORLDS, GOLDEN = TESTS / "events", TESTS / "worlds", TESTS / "golden" / "render"
 PLACE = "default", "small"
 CLUSTER_REF = Ref(CLUSTER, *PLACE)
+BACK = Ref(RESTORE, "default", "back")
 
 
 def _new(simulation: Any, **spec: Any) -> None:
@@ -130,6 +131,27 @@ def _backup_scheduled(simulation: Any) -> None:
     simulation.settle()
 
 
+def _restore_new(simulation: Any) -> None:
+    _serving(simulation)
+    simulation.apply_restore("back", "default", target={"name": "small"})
+    simulation.deliver("restore", BACK)
+
+
+def _restore_staged(simulation: Any) -> None:
+    _restore_new(simulation)
+    for _ in range(4):
+        simulation.kubernetes()
+
+
+def _restore_stopping(simulation: Any) -> None:
+    _restore_staged(simulation)
+    simulation.deliver("restore", BACK)
+    for _ in range(4):
+        simulation.kubernetes()
+    simulation.deliver("restore", BACK)
+    simulation.deliver("observe", CLUSTER_REF)
+
+
 def _delete(simulation: Any) -> None:
     simulation.kube.delete(CLUSTER_REF, uid=simulation.kube.get(CLUSTER_REF)["metadata"]["uid"])
 
@@ -153,6 +175,9 @@ MADE: dict[str, Callable[[Any], None]] = {
     "backup-new": _backup_new,
     "backup-made": _backup_made,
     "backup-scheduled": _backup_scheduled,
+    "restore-new": _restore_new,
+    "restore-staged": _restore_staged,
+    "restore-stopping": _restore_stopping,
 }
 
 
@@ -223,6 +248,10 @@ RENDERED = [
     ("backup", "backup-cron-job", "backup-scheduled"),
     ("restore", "restore", "serving"),
     ("restore", "restore-job", "serving"),
+    ("restore", "restore", "restore-new"),
+    ("restore", "restore-job", "restore-staged"),
+    ("restore", "restore", "restore-stopping"),
+    ("scale", "scale", "restore-stopping"),
     ("observe", "observe", "new"),
     ("observe", "observe", "starting"),
     ("observe", "observe", "serving"),
