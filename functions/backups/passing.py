@@ -23,10 +23,13 @@ BLOCK = 1 << 20
 LARGEST = 64 << 20
 
 
-def pass_snapshot(file: BinaryIO, compression: str, to: Writable) -> SnapshotSummary:
+def pass_snapshot(
+    file: BinaryIO, compression: str, to: Writable, *, with_digest: bool = True
+) -> SnapshotSummary:
     """Pass a whole snapshot on; raises Damaged if it is not as it was written."""
     passed = _Passed(file, to)
-    summary = summarize_snapshot(Snapshot(cast(BinaryIO, passed), compression))
+    snapshot = Snapshot(cast(BinaryIO, passed), compression)
+    summary = summarize_snapshot(snapshot, with_digest=with_digest)
     # A packed one may end before its file does.
     while passed.read(BLOCK):
         pass

@@ -111,7 +111,7 @@ def _take_from(taking: Taking, name: FileName, stack: ExitStack) -> Taken:
     logs = ServerLogs(taking.folders.logs, name.zxid, until, stack, taking.end_seconds)
     logs.open_new()
     taking.expect(sum(map(size_of, [file, *logs.opened.values()])))
-    summary, copied = _pass_snapshot(taking, path, name, file)
+    summary, copied = _pass_snapshot(taking, name, file, with_digest=not logs.opened)
     passed = _pass_logs(taking, logs)
     zxid = _judged(ReadSnapshot(name, summary), [read for read, _ in passed], until)
     epoch_files, newest_epoch = pass_epochs(taking.folders.snapshots, taking.outbox)
@@ -129,13 +129,14 @@ def _take_from(taking: Taking, name: FileName, stack: ExitStack) -> Taken:
 
 
 def _pass_snapshot(
-    taking: Taking, path: Path, name: FileName, file: BinaryIO
+    taking: Taking, name: FileName, file: BinaryIO, *, with_digest: bool
 ) -> tuple[SnapshotSummary, BackupFile]:
     writer = taking.outbox.object(name.text, size_of(file))
     try:
-        summary = pass_snapshot(file, name.compression, writer)
+        summary = pass_snapshot(file, name.compression, writer, with_digest=with_digest)
     except Damaged as damage:
         # A server that is still writing it has not written its end.
+        path = taking.folders.snapshots / name.text
         raise NotTaken(f"{path} cannot be used: {damage}.") from damage
     return summary, writer.finish()
 

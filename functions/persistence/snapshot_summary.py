@@ -18,7 +18,7 @@ class SnapshotSummary:
 
     sessions: int
     nodes: int
-    tree_digest: int  # Of the nodes that were read.
+    tree_digest: int | None  # Of the nodes that were read; None if it was not asked for.
     newest_change: int  # The highest zxid that any node carries.
     nodes_without_acl: int  # Made while the snapshot was written: the log has their ACLs.
     trailer: Trailer
@@ -27,11 +27,12 @@ class SnapshotSummary:
     def is_proven(self) -> bool | None:
         """Say whether the nodes are the whole tree of one moment, by the digest the server wrote.
 
-        None if it wrote none of a version that is known. Where transactions went on meanwhile it
-        does not fit, and says nothing: the state after them is to be proven.
+        None if it wrote none of a version that is known, or if ours was not made. Where
+        transactions went on meanwhile it does not fit, and says nothing: the state after them is
+        to be proven.
         """
         written = self.trailer.digest
-        if written is None or written.version != DIGEST_VERSION:
+        if written is None or written.version != DIGEST_VERSION or self.tree_digest is None:
             return None
         return written.digest == self.tree_digest
 
@@ -45,14 +46,18 @@ class SnapshotSummary:
         return max(zxid, self.newest_change, digest.zxid if digest else 0, last or 0)
 
 
-def summarize_snapshot(snapshot: Snapshot) -> SnapshotSummary:
-    """Read a snapshot to its end; raises `Damaged` if it is not as it was written."""
+def summarize_snapshot(snapshot: Snapshot, *, with_digest: bool = True) -> SnapshotSummary:
+    """Read a snapshot to its end; raises `Damaged` if it is not as it was written.
+
+    The digest costs a fifth of the time, and says nothing about a snapshot that a log completes.
+    """
     nodes = total = newest = without_acl = 0
     unpack = _CHANGES.unpack
     known = {OPEN_TO_ALL, *snapshot.acls}
     for path, data, acl_number, stat in snapshot:
         nodes += 1
-        total += node_digest(path, data, stat)
+        if with_digest:
+            total += node_digest(path, data, stat)
         changed, child_changed = unpack(stat)
         if changed > newest or child_changed > newest:
             newest = max(changed, child_changed)
@@ -60,6 +65,7 @@ def summarize_snapshot(snapshot: Snapshot) -> SnapshotSummary:
             without_acl += 1
     if snapshot.trailer is None:
         raise Damaged("the snapshot has been read before")
+    digest = tree_digest(total) if with_digest else None
     return SnapshotSummary(
-        len(snapshot.sessions), nodes, tree_digest(total), newest, without_acl, snapshot.trailer
+        len(snapshot.sessions), nodes, digest, newest, without_acl, snapshot.trailer
     )

@@ -15,6 +15,8 @@ log = logging.getLogger("progress")
 
 PORT = 1989
 LOG_SECONDS = 5.0
+# How long the end of the work waits for the port to be given back, at most.
+POLL_SECONDS = 0.1
 _MEGABYTE = 1_000_000
 
 
@@ -80,7 +82,7 @@ def served(environment: Mapping[str, str]) -> Iterator[Progress]:
         log.warning("the progress cannot be served on port %s: %s", port, error)
         yield progress
         return
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
     try:
         yield progress
     finally:
