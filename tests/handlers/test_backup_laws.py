@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.api.backup import ZooKeeperBackup
@@ -200,6 +200,9 @@ def _fire_if_there(simulation: Any) -> None:
         simulation.fire()
 
 
+RUN = ["fire", "kubernetes-goes-on", "kubernetes-goes-on"]
+
+
 def _keep(count: int) -> Action:
     return _apply(**SCHEDULE, retention={"keepLast": count})
 
@@ -223,6 +226,7 @@ ACTIONS: dict[str, Action] = {
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(names=st.lists(st.sampled_from(sorted(ACTIONS)), max_size=25))
+@example(names=[*2 * ["deliver", *RUN], "keep-one", *6 * ["deliver", "kubernetes"]])
 def test_in_whatever_order_things_happen_the_record_is_what_is_in_the_store(
     settled: Any, names: list[str]
 ) -> None:
