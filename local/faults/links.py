@@ -59,8 +59,12 @@ def join(pod: Pod) -> None:
 
 def links_down() -> set[str]:
     """Return the names of the links that somebody took down."""
+    return {name for name, flags in _links().items() if "UP" not in flags}
+
+
+def _links() -> dict[str, list[str]]:
     shown = json.loads(_run("ip", "-json", "link", "show"))
-    return {link["ifname"] for link in shown if "UP" not in link["flags"]}
+    return {link["ifname"]: link["flags"] for link in shown}
 
 
 def cut_from(pod: Pod) -> list[str]:
@@ -72,8 +76,9 @@ def cut_from(pod: Pod) -> list[str]:
 
 
 def is_there(pod: Pod) -> bool:
-    """Whether the pod still has its network."""
-    return bool(pod.network) and Path(pod.network).exists()
+    """Whether the pod still has its network; its link goes a moment before."""
+    has_network = bool(pod.network) and Path(pod.network).exists()
+    return has_network and (not pod.link or pod.link in _links())
 
 
 def _enter(pod: Pod) -> tuple[str, ...]:

@@ -155,5 +155,7 @@ def test_a_second_cut_of_the_same_pod_repeats_no_rule() -> None:
 
 def test_a_pod_that_went_away_took_its_faults_along(tmp_path: Path) -> None:
     assert not links.is_there(pod())
-    there = dataclasses.replace(pod(), network=str(tmp_path))
+    there = dataclasses.replace(pod(), network=str(tmp_path), link="")
     assert links.is_there(there)
+    assert links.is_there(dataclasses.replace(there, link="lo"))
+    assert not links.is_there(dataclasses.replace(there, link="v0000000000000"))
