@@ -116,20 +116,13 @@ def _message(state: State, conditions: tuple[Wanted, ...]) -> str:
     completed, scheduled = told[COMPLETED], told[SCHEDULED]
     sentences = [
         scheduled.message if scheduled.status == "False" else "",
-        completed.message if completed.reason == "Failed" or _is_remarkable(state) else "",
+        completed.message if completed.reason in ("Failed", "BackupComplete") else "",
         _under_way(state),
         state.problem,
         told[RECENT].message if RECENT in told and told[RECENT].reason == "TooOld" else "",
         state.source.note if isinstance(state.source, Source) else "",
     ]
     return " ".join(filter(None, sentences))
-
-
-def _is_remarkable(state: State) -> bool:
-    """Whether there is more to say of the newest backup than that it is there."""
-    if not state.kept:
-        return unread_end(state.jobs) is not None
-    return state.kept[-1].message is not None
 
 
 def _under_way(state: State) -> str:
