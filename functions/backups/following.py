@@ -81,7 +81,7 @@ class ServerLogs:
         """Read a log up to the wanted end, which may not be on this disk yet."""
         summary = log.read_on()
         if self.until is None:
-            return summary if summary.end and summary.end.is_sound else log.read_on()
+            return summary
         seconds = self.end_seconds if self.until & _COUNT else SETTLE_SECONDS
         deadline = time.monotonic() + seconds
         while not self._is_reached(summary) and time.monotonic() < deadline:

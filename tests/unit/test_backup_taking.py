@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from functions.adapters.memory import MemoryObjectStore
+from functions.backups.following import ServerLogs
+from functions.backups.parts import Outbox
 from functions.backups.proof import prove_prefix
 from functions.backups.proven import Depth
 from functions.backups.taken import NotTaken
@@ -187,6 +190,34 @@ def test_a_log_that_is_rolled_while_its_end_is_waited_for_is_read_to_its_end(
     made = back_up(store, folders, ask)
     assert made.manifest.zxid == END + 2
     assert contents(store)["log.10000000b"] == log_file(11)
+
+
+class RolledWhileListed(ServerLogs):
+    """The server finishes one log and begins the next right after the first was read to its end."""
+
+    listed = 0
+
+    def open_new(self) -> None:
+        self.listed += 1
+        if self.listed == 2:
+            (self.folder / "log.100000006").write_bytes(log_file(6, 7, 8, 9, 10))
+            (self.folder / "log.10000000b").write_bytes(log_file(11, 12) + ZEROS)
+        ServerLogs.open_new(self)
+
+
+def test_the_end_of_a_log_is_read_once_more_when_the_next_one_is_there(
+    folders: ServerFolders, store: MemoryObjectStore
+) -> None:
+    (folders.logs / "log.100000001").unlink()
+    with ExitStack() as stack:
+        logs = RolledWhileListed(folders.logs, EPOCH | 5, END + 2, stack)
+        logs.open_new()
+        outbox = Outbox(store, "a/")
+        passed = [read.last for read, _ in logs.pass_on(outbox)]
+        outbox.wait()
+        outbox.close()
+    assert passed == [END + 1, END + 2]
+    assert store.objects["a/log.100000006"].data == log_file(6, 7, 8, 9, 10)
 
 
 def test_a_server_whose_disk_lacks_what_it_processed_gives_no_backup(
