@@ -95,8 +95,8 @@ class _Held:
         return True
 
     def seek(self, offset: int) -> int:
-        """Go on behind the last complete transaction, which is where a log is begun again."""
-        self.pass_on(offset)
+        """Go on behind the last complete transaction, where a log is begun again: all before it
+        was passed on."""
         self._pieces, self._size = [], 0
         return self._file.seek(offset)
 

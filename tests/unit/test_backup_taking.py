@@ -283,14 +283,23 @@ def test_a_volume_where_no_server_ran_is_told(store: MemoryObjectStore, tmp_path
         back_up(store, ServerFolders(tmp_path, tmp_path))
 
 
-def test_large_files_go_in_parts_and_come_back_as_they_were(folders: ServerFolders) -> None:
+@pytest.mark.parametrize(
+    ("size", "last"),
+    [
+        pytest.param(3000, 199, id="many-transactions-to-a-block"),
+        pytest.param(3_000_000, 9, id="many-blocks-to-a-transaction"),
+    ],
+)
+def test_large_files_go_in_parts_and_come_back_as_they_were(
+    folders: ServerFolders, size: int, last: int
+) -> None:
     store = MemoryObjectStore(min_part=1 << 10)
-    large = LOG_HEADER + b"".join(set_data(EPOCH | n, 3000) for n in range(6, 200))
+    large = LOG_HEADER + b"".join(set_data(EPOCH | n, size) for n in range(6, last + 1))
     (folders.logs / "log.100000006").write_bytes(large + ZEROS)
-    made = back_up(store, folders, at(EPOCH | 198), part_bytes=10_000)
-    assert contents(store)["log.100000006"] == large[: -len(set_data(EPOCH | 199, 3000))]
+    made = back_up(store, folders, at(EPOCH | last - 1), part_bytes=10_000)
+    assert contents(store)["log.100000006"] == large[: -len(set_data(EPOCH | last, size))]
     assert store.uploads == {}
-    assert made.manifest.zxid == EPOCH | 198
+    assert made.manifest.zxid == EPOCH | last - 1
 
 
 def test_the_deep_proof_finds_what_the_sums_cannot(
