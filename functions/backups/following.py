@@ -82,7 +82,7 @@ class ServerLogs:
         summary = log.read_on()
         if self.until is None:
             return summary
-        seconds = self.end_seconds if self.until & _COUNT else SETTLE_SECONDS
+        seconds = min(self.end_seconds, END_SECONDS if self.until & _COUNT else SETTLE_SECONDS)
         deadline = time.monotonic() + seconds
         while not self._is_reached(summary) and time.monotonic() < deadline:
             self.open_new()

@@ -231,7 +231,7 @@ def test_a_server_whose_disk_lacks_what_it_processed_gives_no_backup(
 def test_right_after_an_election_there_is_no_transaction_to_wait_for(
     folders: ServerFolders, store: MemoryObjectStore
 ) -> None:
-    made = back_up(store, folders, at(2 << 32))
+    made = back_up(store, folders, at(2 << 32), end_seconds=0.05)
     assert made.manifest.zxid == END
 
 
