@@ -82,6 +82,10 @@ def assert_at_peace(simulation: Any) -> None:
     assert simulation.cluster().status.operation is None
     for kind in ("Available", "QuorumHealthy", "Scaled", "Updated"):
         assert simulation.condition(kind)[0] == "True", kind
+    programs = [
+        job["metadata"]["name"].partition("-")[0] for job in simulation.kube.list(JOB, "apps")
+    ]
+    assert not {"stage", "arm", "clean"} & set(programs)
     for content in simulation.jobs.volumes.contents.values():
         assert (content.staged, content.armed, content.is_applied) == (frozenset(), "", False)
     assert simulation.resync("unsettled") == []
@@ -139,6 +143,7 @@ def test_staged_only_until_somebody_asks_for_more(simulation: Any) -> None:
     assert made.metadata.finalizers
     assert before <= {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
     assert histories(simulation) == {""}
+    assert simulation.kube.list(JOB, "apps") == []
     assert simulation.resync("unsettled") == []
     simulation.apply_restore(rolloutRestart=True)
     assert simulation.resync("unsettled") == [BACK]
@@ -475,8 +480,8 @@ def test_a_member_that_came_while_the_others_were_staged_is_staged_too(simulatio
     simulation.apply_restore(rolloutRestart=True)
     go_on(simulation)
     assert_restored(simulation)
-    staged = [j for j in simulation.kube.list(JOB, "apps") if "stage" in j["metadata"]["name"]]
-    assert len(staged) == 5
+    assert len(simulation.jobs.volumes.contents) == 5
+    assert simulation.kube.list(JOB, "apps") == []
 
 
 def test_a_restored_ensemble_with_an_old_epoch_goes_back(simulation: Any) -> None:

@@ -31,6 +31,7 @@ from functions.planning.restores.decision import (
     is_over,
     is_settled,
 )
+from functions.planning.restores.decision import STAGED as STAGED_TYPE
 from functions.planning.restores.machine import Surroundings, decide, plan_restore
 from functions.planning.restores.queue import ahead_of
 from functions.planning.restores.refusal import plan_refused_restore
@@ -62,9 +63,13 @@ def restore(status: dict[str, Any] | None = None, **more: Any) -> ZooKeeperResto
     return ZooKeeperRestore.parse({"metadata": metadata, "spec": spec, "status": known})
 
 
-def condition(reason: str, status: str = "False") -> dict[str, Any]:
+def condition(reason: str = "", status: str = "False", staged: str = "Staged") -> dict[str, Any]:
+    """Return status with the conditions Restored, where it has a reason, and Staged."""
     told = {"type": RESTORED, "status": status, "reason": reason, "message": "why."}
-    return {"conditions": [told | {"lastTransitionTime": STARTED}]}
+    is_staged = "True" if staged == "Staged" else "False"
+    there = {"type": STAGED_TYPE, "status": is_staged, "reason": staged, "message": "there."}
+    found = [*([told] if reason else []), *([there] if staged else [])]
+    return {"conditions": [it | {"lastTransitionTime": STARTED} for it in found]}
 
 
 def held(step: str = "", uid: str = UID, **more: Any) -> ZooKeeperCluster:
@@ -203,7 +208,15 @@ CASES: list[tuple[str, ZooKeeperRestore, Seen, str, str, str]] = [
         "Stage", "running", "",
     ),
     ("staged", restore(), look(jobs=STAGED), "Arm", "running", "Arm"),
-    ("staged-only", restore(rolloutRestart=False), look(jobs=STAGED), "Done", "completed", ""),
+    ("staged-only", restore(rolloutRestart=False), look(jobs=STAGED), "Stage", "running", ""),
+    (
+        "staged-only-without-its-jobs", restore(condition(), rolloutRestart=False), look(),
+        "Done", "completed", "",
+    ),
+    (
+        "staged-only-with-its-jobs", restore(condition(), rolloutRestart=False),
+        look(jobs=STAGED), "Stage", "running", "",
+    ),
     ("backup-runs", restore(), look(jobs=STAGED, backups=("b",)), "Wait", "running", ""),
     (
         "other-restore-holds", restore(), look(held("Start", "other"), jobs=STAGED),
@@ -297,15 +310,30 @@ CASES: list[tuple[str, ZooKeeperRestore, Seen, str, str, str]] = [
     (
         "failed-cleans", restore(condition("Failed")), look(jobs=STAGED), "CleanUp", "running", "",
     ),
-    ("failed-clean", restore(condition("Failed")), look(), "Done", "failed", ""),
     (
-        "restored-cleans", restore(), look(held(restored=UID), jobs=ARMED),
+        "failed-before-anything", restore(condition("Failed", staged="")), look(),
+        "Done", "failed", "",
+    ),
+    (
+        "failed-clean", restore(condition("Failed", staged="CleanedUp")), look(),
+        "Done", "failed", "",
+    ),
+    (
+        "restored-cleans", restore(condition()), look(held(restored=UID), jobs=ARMED),
         "CleanUp", "running", "",
     ),
     (
-        "cleaned", restore(),
+        "cleaned", restore(condition()),
         look(held(restored=UID), jobs={**ARMED, **jobs(Program.CLEAN, *DONE)}),
-        "Done", "restarted", "",
+        "CleanUp", "running", "",
+    ),
+    (
+        "cleaned-with-jobs", restore(condition(staged="CleanedUp")),
+        look(held(restored=UID), jobs=ARMED), "CleanUp", "running", "",
+    ),
+    (
+        "cleaned-without-jobs", restore(condition(staged="CleanedUp")),
+        look(held(restored=UID)), "Done", "restarted", "",
     ),
     (
         "said-to-be-restored", restore(condition("Restored", "True")), look(jobs=ARMED),
@@ -460,10 +488,12 @@ def test_a_job_that_may_still_write_is_ended_before_what_it_wrote_is_removed() -
 
 
 def test_a_clean_up_that_takes_too_long_ends_with_a_warning() -> None:
-    made = restore({"step": "CleanUp", "since": STARTED})
+    made = restore({"step": "CleanUp", "since": STARTED, **condition()})
     decided = decide(made, look(held(restored=UID), jobs=ARMED), AROUND, LATE)
-    assert decided.status == "restarted"
     assert "zk-0, zk-1, zk-2" in decided.facts["warnings"][0]
+    assert decided.staged is not None
+    assert decided.staged.reason == "CleanedUp"
+    assert sum(isinstance(step, DeleteObject) for step in decided.act) == len(ARMED)
 
 
 def test_progress_is_written_now_and_then() -> None:
@@ -487,7 +517,8 @@ def worlds(draw: Any) -> tuple[ZooKeeperRestore, Seen]:
     """Any world at all, also such as should never be."""
     step, reason = draw(st.sampled_from(STEPS)), draw(st.sampled_from(VERDICTS))
     more: dict[str, Any] = {"deletionTimestamp": STARTED} if draw(st.booleans()) else {}
-    made = restore(condition(reason) if reason else {}, **more)
+    staged = draw(st.sampled_from(["", "Staging", "Staged", "CleanedUp"]))
+    made = restore(condition(reason, staged=staged), **more)
     owner = draw(st.sampled_from([UID, "other"]))
     restored = {"restored": UID} if draw(st.booleans()) else {}
     target = held(step, owner, paused=draw(st.booleans()), **restored)
@@ -533,7 +564,9 @@ def test_no_step_is_taken_that_could_mix_two_histories(
     if following == "none":
         is_untouched = own == "Arm"
         is_served = hold.has_quorum(seen.cluster, seen.serving)
-        has_failed = own == "StartBack" and made.status.conditions[0].reason == "Failed"
+        has_failed = own == "StartBack" and any(
+            c.reason == "Failed" for c in made.status.conditions
+        )
         assert is_untouched or is_served or has_failed, "servers are let go only when some serve"
     if own is None and seen.cluster.status.operation is not None:
         assert not following, "what somebody else holds is left alone"

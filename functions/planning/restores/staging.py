@@ -36,10 +36,11 @@ from functions.planning.restores.seen import Seen
 from functions.planning.restores.work import Task
 from functions.planning.restoring import RestoreStep
 from functions.planning.scale_slice import is_ours
-from functions.planning.status import Wanted, status_manifest
+from functions.planning.status import Wanted, seen_condition, status_manifest
 from functions.planning.steps import Announce, ApplyObject, LookAgain, Plan
 
 FINALIZER = "zookeeper.example.com/restore"
+STAGED_THERE = "volumes hold the backup, and it is proven there"
 COMPLETED = (
     "The backup is on every volume of {cluster}, and proven there. The ensemble goes on as it was. "
     "Set spec.rolloutRestart to true to put the backup in place: what was written since then is "
@@ -55,13 +56,10 @@ def prepare(
     now: datetime,
 ) -> Decision:
     """Return what comes next while the restore does not hold the servers."""
-    if told := refusal(restore, cluster):
-        return failure(VALIDATE, told)
-    if told := hindrance(cluster, seen):
-        return pending(VALIDATE, told, cluster)
-    if seen.ahead:
-        told = f"The ZooKeeperRestore {seen.ahead} of the same ensemble goes first."
-        return pending(WAIT, told, cluster)
+    if first := _in_the_way(restore, cluster, seen):
+        return first
+    if not restore.spec.rollout_restart and _is_staged(restore):
+        return _completed(restore, cluster, seen)
     wanted = work.tasks(restore, cluster, seen, Program.STAGE)
     if told := work.failed(wanted):
         return failure(STAGE, told)
@@ -69,19 +67,38 @@ def prepare(
         return _stage(restore, cluster, seen, wanted, installation)
     facts = _facts(restore, cluster, wanted)
     if not restore.spec.rollout_restart:
-        return _completed(cluster, facts)
+        told = work.standing(wanted, STAGED_THERE)
+        return Decision(STAGE, "running", told, facts=facts, staged=_staged())
+    return _take(restore, cluster, seen, facts, now)
+
+
+def _in_the_way(
+    restore: ZooKeeperRestore, cluster: ZooKeeperCluster, seen: Seen
+) -> Decision | None:
+    if told := refusal(restore, cluster):
+        return failure(VALIDATE, told)
+    if told := hindrance(cluster, seen):
+        return pending(VALIDATE, told, cluster)
+    if seen.ahead:
+        told = f"The ZooKeeperRestore {seen.ahead} of the same ensemble goes first."
+        return pending(WAIT, told, cluster)
+    return None
+
+
+def _take(
+    restore: ZooKeeperRestore,
+    cluster: ZooKeeperCluster,
+    seen: Seen,
+    facts: Manifest,
+    now: datetime,
+) -> Decision:
+    """Take the servers, unless somebody else has them."""
     if told := _waits_for(restore, cluster, seen):
         return Decision(WAIT, "running", told, facts=facts, staged=_staged())
     target, uid = restore.metadata.name, restore.metadata.uid
-    return Decision(
-        ARM,
-        "running",
-        "Nobody else may move the servers from now on.",
-        hold.move_to(cluster, RestoreStep.ARM, target, uid, now),
-        facts,
-        _staged(),
-        _under_way(),
-    )
+    act = hold.move_to(cluster, RestoreStep.ARM, target, uid, now)
+    told = "Nobody else may move the servers from now on."
+    return Decision(ARM, "running", told, act, facts, _staged(), _under_way())
 
 
 def refusal(restore: ZooKeeperRestore, cluster: ZooKeeperCluster) -> str:
@@ -131,7 +148,7 @@ def _stage(
     wanted: tuple[Task, ...],
     installation: Installation,
 ) -> Decision:
-    told = work.standing(wanted, "volumes hold the backup, and it is proven there")
+    told = work.standing(wanted, STAGED_THERE)
     progress = told_progress(restore.status.progress, seen.progress)
     facts = {"cluster": cluster.metadata.name, "progress": progress}
     act = work.start(restore, Program.STAGE, wanted, Known(seen.epoch), installation)
@@ -186,11 +203,19 @@ def _under_way() -> Wanted:
     return Wanted(RESTORED, "False", "UnderWay", "The backup is being put in place.")
 
 
-def _completed(cluster: ZooKeeperCluster, facts: Manifest) -> Decision:
+def _is_staged(restore: ZooKeeperRestore) -> bool:
+    seen = seen_condition(restore, STAGED)
+    return seen is not None and seen.status == "True"
+
+
+def _completed(restore: ZooKeeperRestore, cluster: ZooKeeperCluster, seen: Seen) -> Decision:
+    """Return the end of a restore that is only staged; its Jobs go, what they staged stays."""
     told = COMPLETED.format(cluster=cluster.metadata.name)
+    if seen.jobs:
+        return Decision(STAGE, "running", told, work.remove_jobs(restore, seen))
     why = "spec.rolloutRestart is false: the backup is not put in place."
     asked = Wanted(RESTORED, "False", "NotAsked", why)
-    return Decision(DONE, "completed", told, facts=facts, staged=_staged(), restored=asked)
+    return Decision(DONE, "completed", told, restored=asked)
 
 
 def _waits_for(restore: ZooKeeperRestore, cluster: ZooKeeperCluster, seen: Seen) -> str:

@@ -119,3 +119,14 @@ def end_others(restore: ZooKeeperRestore, seen: Seen, wanted: Sequence[Task]) ->
     namespace = restore.metadata.namespace
     ended = [job for job in others if not job.is_deleting]
     return tuple(DeleteObject(Ref(JOB, namespace, job.name), job.uid) for job in ended)
+
+
+def remove_jobs(restore: ZooKeeperRestore, seen: Seen) -> Plan:
+    """Return the removal of every Job of the restore.
+
+    As long as a pod names a volume claim, even one that has ended, Kubernetes does not delete it.
+    """
+    namespace = restore.metadata.namespace
+    gone = [job for job in seen.jobs.values() if not job.is_deleting]
+    deleted = [DeleteObject(Ref(JOB, namespace, job.name), job.uid) for job in gone]
+    return (*deleted, LookAgain()) if deleted else ()
