@@ -76,10 +76,6 @@ def restore_job(
         env += [variable("KEY", restore.spec.source.key), variable("EPOCH", str(known.epoch))]
     if program is Program.CLEAN:
         env.append(variable("OUTCOME", "restored" if known.is_restored else "kept"))
-    if program is Program.CLEAN:
-        # A volume whose server has not done what the others did is left alone.
-        is_restored = cluster.status.restored == restore.metadata.uid
-        env += [variable("OUTCOME", "restored" if is_restored else "kept")]
     described = StoreProgram(
         name=program,
         image=restore.spec.image,
