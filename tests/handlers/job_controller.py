@@ -41,6 +41,8 @@ class JobController:
     wordless: set[str] = field(default_factory=set)
     volumes: Volumes = field(default_factory=Volumes)
     made: int = 0
+    # Every Job it has worked on: functions remove those that are over.
+    known: dict[str, Manifest] = field(default_factory=dict)
 
     def run(self, kube: MemoryKube, now: str) -> bool:
         """Take every Job one step on; return whether anything changed."""
@@ -106,6 +108,7 @@ class JobController:
         return bool(gone)
 
     def _job(self, job: Manifest, kube: MemoryKube, now: str) -> bool:
+        self.known[job["metadata"]["name"]] = job
         if _end(job):
             return False
         pods = [

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, JOB, POD, RESTORE, Ref
+from functions.api.errors import Refused
+from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, EVENT, JOB, POD, RESTORE, Ref
 from functions.planning.progress import Progress
 from tests.handlers.conftest import new_simulation
 from tests.handlers.job_controller import Ending, env_of
@@ -59,8 +60,7 @@ def writes(simulation: Any) -> int:
 
 
 def job_env(simulation: Any, name: str = "backup-nightly") -> dict[str, Any]:
-    found = simulation.kube.get(Ref(JOB, "apps", name))
-    return env_of(found["spec"]["template"])
+    return env_of(simulation.jobs.known[name]["spec"]["template"])
 
 
 def cron_env(simulation: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_a_follower_is_copied_from_beside_its_pod(running: Any) -> None:
     leader = running.cluster().status.leader
     assert env["SERVER"] != leader
     assert env["SERVER_HOST"] == f"{env['SERVER']}.zk.apps.svc.cluster.local"
-    pod = running.kube.get(Ref(JOB, "apps", "backup-nightly"))["spec"]["template"]["spec"]
+    pod = running.jobs.known["backup-nightly"]["spec"]["template"]["spec"]
     (term,) = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert term["labelSelector"]["matchLabels"] == {
         "statefulset.kubernetes.io/pod-name": env["SERVER"]
@@ -146,9 +146,9 @@ def test_a_completed_backup_stays_so_when_its_pod_and_its_job_are_gone(running: 
     """Guards against C2 and C27: no finishTime, and pending again without its pod."""
     running.apply_backup()
     running.settle()
+    assert jobs(running) == [], "its pod would keep the claim of its volume from being deleted"
     record = status(running).record
-    job = running.kube.get(Ref(JOB, "apps", "backup-nightly"))
-    running.kube.delete(Ref(JOB, "apps", "backup-nightly"), uid=job["metadata"]["uid"])
+    running.deliver("backup", NIGHTLY)
     running.settle()
     assert status(running).status == "completed"
     assert status(running).record == record
@@ -174,7 +174,7 @@ def test_a_try_that_fails_is_repeated_and_makes_no_entry(running: Any) -> None:
     running.settle()
     assert status(running).status == "completed"
     assert len(status(running).record) == 1
-    assert len(running.kube.list(POD, "apps", {"operator": "zookeeper-backup"})) == 3
+    assert running.jobs.made == 3
 
 
 def test_a_failed_backup_says_why_and_an_edit_tries_again(running: Any) -> None:
@@ -192,7 +192,7 @@ def test_a_failed_backup_says_why_and_an_edit_tries_again(running: Any) -> None:
     running.settle()
     assert status(running).status == "completed"
     assert status(running).failures is None
-    assert len(jobs(running)) == 2
+    assert jobs(running) == ["backup-nightly"], "what failed can still be looked at"
     assert writes(running) == 0
 
 
@@ -235,7 +235,7 @@ def test_a_job_of_somebody_else_is_left_alone(running: Any) -> None:
 def test_the_seed_system_s_image_is_replaced_and_told(running: Any) -> None:
     running.apply_backup(image="go2sheep/zk-helper:10cc9d8")
     running.settle()
-    pod = running.kube.get(Ref(JOB, "apps", "backup-nightly"))["spec"]["template"]["spec"]
+    pod = running.jobs.known["backup-nightly"]["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == "zookeeper-functions:latest"
     assert running.events().count("HelperImageReplaced") == 1
 
@@ -577,6 +577,47 @@ def test_a_deleted_backup_makes_nothing_more(running: Any) -> None:
     written = len(running.kube.writes)
     running.deliver("backup", NIGHTLY)
     assert len(running.kube.writes) == written
+
+
+def test_a_schedule_that_the_api_server_refuses_is_said(running: Any) -> None:
+    """The twin takes every schedule, so the refusal is played."""
+    running.faults.reset()
+    running.apply_backup(mode="schedule", schedule="0 3 * * *", timeZone="Nowhere/At-All")
+    running.faults.reset()
+    calls = iter(range(1, 40))
+    while running.kube.get(Ref(CRON_JOB, "apps", "backup-nightly")) is None:
+        running.faults.reset()
+        running.faults.fail_at(next(calls), Refused("unknown time zone Nowhere/At-All"))
+        running.deliver("backup", NIGHTLY)
+        if condition(running, "Scheduled") == ("False", "InvalidSpec"):
+            break
+    running.faults.reset()
+    assert "unknown time zone" in status(running).message
+    assert NIGHTLY not in running.resync("unsettled")
+
+
+def test_a_spec_that_cannot_be_read_is_nothing_to_resync(running: Any) -> None:
+    running.apply_backup()
+    found = running.kube.get(NIGHTLY)
+    found["spec"]["timeout"] = "soon"
+    running.kube.put(found)
+    assert NIGHTLY not in running.resync("unsettled")
+    assert NIGHTLY in running.resync("all")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param(NIGHTLY, id="itself"),
+        pytest.param(Ref(JOB, "apps", "backup-nightly"), id="its-job"),
+    ],
+)
+def test_an_event_that_failed_for_good_is_told_on_the_backup(running: Any, subject: Ref) -> None:
+    running.apply_backup()
+    assert running.deliver("dead-letter", subject).status == 204
+    (told,) = [e for e in running.kube.list(EVENT, "apps") if e["reason"] == "EventFailed"]
+    assert told["involvedObject"]["kind"] == "ZooKeeperBackup"
+    assert told["involvedObject"]["name"] == "nightly"
 
 
 # Which events are about which backup.

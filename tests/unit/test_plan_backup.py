@@ -371,6 +371,15 @@ RESULT = (
 GOOD = run_pod(**ended(0, RESULT))
 
 
+def test_a_job_goes_once_its_backup_is_on_record() -> None:
+    wanted, own = backup(), job(GOOD, state="Complete")
+    plan = plan_backup(wanted, Seen(OURS, (SERVING,), jobs=(own,)), NOW)
+    assert [type(step).__name__ for step in plan][-2:] == ["WriteStatus", "DeleteObject"]
+    assert deleted(plan) == [own.name]
+    failed = Seen(OURS, (SERVING,), jobs=(FAILED,))
+    assert deleted(plan_backup(wanted, failed, NOW)) == [], "its log may be read"
+
+
 def test_a_run_that_succeeded_is_an_entry_under_our_own_key() -> None:
     (record,) = records(backup(), [job(GOOD)])
     assert record.manifest() == {
@@ -716,6 +725,18 @@ def test_a_removal_that_failed_is_said_and_tried_again(
     assert len(status_of(plan)["record"]) == 5
 
 
+def test_a_record_never_outgrows_its_object() -> None:
+    many = [record(n).manifest() for n in range(1000)]
+    wanted = backup({"record": many}, **SCHEDULE)
+    new = run_pod("p9999", **ended(0, RESULT.replace("2026", "2027")))
+    seen = Seen(OURS, (SERVING,), jobs=(job(new, owner=CRON_UID),), cron_job=cron(wanted))
+    status = status_of(plan_backup(wanted, seen, NOW))
+    assert len(status["record"]) == 1000
+    assert status["record"][-1]["key"] == "apps/nightly/schedule/p9999"
+    assert "Set spec.retention." in status["message"]
+    assert plan_backup(settled_status(wanted, seen, NOW), seen, NOW) == ()
+
+
 # How old the newest one may be.
 
 
@@ -866,6 +887,8 @@ def test_a_backup_that_waits_is_looked_at_unless_only_an_edit_helps(
     ]
     wanted = backup({"conditions": conditions, "status": "pending"}, **SCHEDULE)
     assert unsettled_backup(wanted, None, NOW, UTC) == expected
+    long_after = NOW + timedelta(days=9)
+    assert unsettled_backup(wanted, None, long_after, UTC) == expected
 
 
 def test_a_backup_that_nobody_looked_at_or_that_goes() -> None:

@@ -6,19 +6,28 @@ its objects are gone. Backups take no operation of the cluster: they move no ser
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from functions.api.backup import ZooKeeperBackup
+from functions.api.backup import Record, ZooKeeperBackup
 from functions.api.errors import FunctionError
+from functions.api.kinds import JOB, Ref
 from functions.api.resource import Unread
 from functions.planning.backups.objects import bring_objects
-from functions.planning.backups.report import CONDITIONS, FIELDS, SCHEDULED, State, report
+from functions.planning.backups.report import (
+    CONDITIONS,
+    FIELDS,
+    MOST_RECORDS,
+    SCHEDULED,
+    State,
+    report,
+)
 from functions.planning.backups.retention import prune
-from functions.planning.backups.runs import copy_jobs, records
+from functions.planning.backups.runs import copy_jobs, key_of, records
 from functions.planning.backups.seen import MANAGER, Seen
 from functions.planning.backups.source import find_source
 from functions.planning.status import Slice, Wanted, has_turned, since, write_status
-from functions.planning.steps import Announce, Plan
+from functions.planning.steps import Announce, DeleteObject, Plan
 
 INVALID_SPEC = "InvalidSpec"
 
@@ -29,8 +38,25 @@ def plan_backup(backup: ZooKeeperBackup, seen: Seen, now: datetime) -> Plan:
     objects = bring_objects(backup, source, seen)
     known = records(backup, copy_jobs(backup, seen))
     pruning = prune(backup, known, seen, source, now)
-    state = State(backup, seen, source, objects, pruning.kept, pruning.problem)
-    return (*objects.plan, *pruning.before, *report(state, now), *pruning.after)
+    state = State(backup, seen, source, objects, pruning.kept[-MOST_RECORDS:], pruning.problem)
+    told = report(state, now)
+    over = tuple(step for step in _over(backup, seen, pruning.kept) if step not in pruning.after)
+    return (*objects.plan, *pruning.before, *told, *pruning.after, *over)
+
+
+def _over(backup: ZooKeeperBackup, seen: Seen, kept: Sequence[Record]) -> Plan:
+    """Return the removal of the Jobs whose backup is on record; it follows the write of that.
+
+    A pod keeps the claims it names from being deleted, also when it has long ended: a disk that is
+    given up, or a cluster that goes with its volumes, would wait for it.
+    """
+    known = {record.key for record in kept}
+    return tuple(
+        DeleteObject(Ref(JOB, backup.metadata.namespace, job.name), job.uid)
+        for job in copy_jobs(backup, seen)
+        if job.state == "complete" and not job.is_deleting
+        if job.succeeded is not None and key_of(backup, job.succeeded) in known
+    )
 
 
 def plan_refused(backup: Unread, error: FunctionError, now: datetime) -> Plan:

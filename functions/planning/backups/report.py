@@ -32,7 +32,13 @@ FIELDS = (
 )  # fmt: skip
 # What a person asked for, or what passes by itself, is no warning.
 QUIET = frozenset({"Suspended", "RestoreUnderWay", "NoServer", "ClusterStopped"})
+FULL = (
+    "The record has room for no more: what is older stays in the store, unlisted. Set "
+    "spec.retention."
+)
 LONGEST_MESSAGE = 4096
+# An object may have 1.5 MB in all; an entry has about half a kilobyte.
+MOST_RECORDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ def _message(state: State, conditions: tuple[Wanted, ...]) -> str:
         completed.message if completed.reason in ("Failed", "BackupComplete") else "",
         _under_way(state),
         state.problem,
+        FULL if len(state.kept) == MOST_RECORDS else "",
         told[RECENT].message if RECENT in told and told[RECENT].reason == "TooOld" else "",
         state.source.note if isinstance(state.source, Source) else "",
     ]

@@ -16,9 +16,6 @@ from functions.planning.backups.retention import expired
 from functions.planning.backups.runs import begun
 from functions.planning.status import seen_condition
 
-# With one of these reasons nothing is made until somebody does something, which makes an event.
-STANDING = frozenset({"Suspended", "InvalidSpec"})
-
 
 def unsettled_backup(
     backup: ZooKeeperBackup, cron_job: Manifest | None, now: datetime, zone: tzinfo
@@ -26,6 +23,8 @@ def unsettled_backup(
     """Return why the backup should be looked at, or an empty string when it is settled."""
     if backup.metadata.deletion_timestamp is not None:
         return ""  # Garbage collection does the rest.
+    if _is_refused(backup):
+        return ""
     if reason := _conditions(backup):
         return reason
     if backup.spec.is_scheduled:
@@ -41,16 +40,24 @@ def _conditions(backup: ZooKeeperBackup) -> str:
             return f"condition {kind} is missing, or older than the spec"
     scheduled = seen_condition(backup, SCHEDULED)
     assert scheduled is not None, "looked at above"
-    if scheduled.status != "True" and scheduled.reason not in STANDING:
+    if scheduled.status != "True" and scheduled.reason != "Suspended":
         return f"condition {SCHEDULED} is {scheduled.status}: {scheduled.reason}"
     return ""
 
 
+def _is_refused(backup: ZooKeeperBackup) -> bool:
+    """Whether the API server will not have what the spec asks for: only an edit changes that."""
+    scheduled = seen_condition(backup, SCHEDULED)
+    return (
+        scheduled is not None
+        and scheduled.reason == "InvalidSpec"
+        and scheduled.observed_generation == backup.metadata.generation
+    )
+
+
 def _runs(backup: ZooKeeperBackup, cron_job: Manifest | None) -> str:
     if cron_job is None:
-        scheduled = seen_condition(backup, SCHEDULED)
-        is_held = scheduled is not None and scheduled.reason == "InvalidSpec"
-        return "" if is_held else "the CronJob is missing"
+        return "the CronJob is missing"
     status = cron_job.get("status", {})
     is_running = backup.status.status == "running"
     if is_running or status.get("active"):
