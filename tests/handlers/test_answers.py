@@ -61,11 +61,14 @@ def _is_quiet(answer: Any) -> bool:
     return not any(word in answer.text for word in ("Traceback", ".py", "File ", "<html", "<!doc"))
 
 
+SUFFIXES = (
+    "", "-owned", "-claim", "-all", "-no-object", "-role", "-job", "-cron-job",
+)  # fmt: skip
 SAMPLES = [
     pytest.param(name, path.stem, id=path.stem)
     for name in NAMES
     for path in sorted(EVENTS.glob("*.json"))
-    if path.stem.removeprefix(name) in ("", "-owned", "-claim", "-all", "-no-object", "-role")
+    if path.stem.removeprefix(name) in SUFFIXES
 ]  # fmt: skip
 
 
