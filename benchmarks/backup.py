@@ -63,6 +63,7 @@ def measure(_: Platform, runs: int, say: Callable[[str], None]) -> list[Figure]:
         say("backup: memory")
         large = _server_folder(Path(name) / "large", DATA_BYTES[-1], LARGE)
         small = Path(name) / f"{DATA_BYTES[-1]}"
+        figures.sort(key=lambda figure: figure.title)
         return [*figures, _memory(small, large, server, side.bucket, runs)]
 
 
