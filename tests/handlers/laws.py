@@ -127,6 +127,8 @@ def _is_asleep(cluster: Manifest, found: Manifest) -> bool:
     """Whether no pod is asked for on purpose: stopped, or not woken yet."""
     seen = {c["type"]: c["reason"] for c in cluster["status"].get("conditions", [])}
     is_told = seen.get("Scaled") in ("Stopping", "Stopped", "Scaling", "Restoring")
+    # spec.paused says so instead, and leaves a restore where it is.
+    is_told |= cluster["status"].get("operation", {}).get("type") == "Restore"
     return found["spec"]["replicas"] == 0 and (cluster["spec"].get("stopped", False) or is_told)
 
 

@@ -63,6 +63,8 @@ class Volumes:
                 held = self.of(place)
                 if program == "clean" and self._is_needed(held, uid, str(env["OUTCOME"])):
                     return 1, {"error": "The server has to start once more.", "final": False}
+                if program == "arm" and uid not in held.staged:
+                    return 2, {"error": "What was staged is not all there any more."}
                 self.change(place, _after(program, held, uid))
         return 0, {} if program == "clean" else dict(FACTS)
 
@@ -75,7 +77,6 @@ def _after(program: str, held: Content, uid: str) -> Content:
     if program == "stage":
         return replace(held, staged=held.staged | {uid})
     if program == "arm":
-        assert uid in held.staged, "what is armed must be staged"
         return replace(held, armed=uid)
     left = replace(held, staged=held.staged - {uid})
     return replace(left, armed="", is_applied=False) if held.armed == uid else left

@@ -200,6 +200,13 @@ STOPPED = {"stateful_set": stateful_set(0), "pods": ()}
         pytest.param("StopBack", "", STOPPED, "StartBack", id="stopped"),
         pytest.param("StartBack", "", {}, "", id="starting"),
         pytest.param("StartBack", "", {"servers": SERVING}, "none", id="own-data-serves"),
+        pytest.param(
+            "StartBack",
+            "",
+            {"servers": SERVING, "stateful_set": stateful_set(0)},
+            "",
+            id="about-to-stop",
+        ),
         pytest.param("Start", "uid-of-back", {}, "Open", id="looked-at"),
         pytest.param("Open", "uid-of-back", {}, "", id="opening"),
         pytest.param("Open", "uid-of-back", {"servers": SERVING}, "none", id="clients-are-in"),

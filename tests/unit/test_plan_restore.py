@@ -303,6 +303,10 @@ CASES: list[tuple[str, ZooKeeperRestore, Seen, str, str, str]] = [
         "StartBack", "running", "",
     ),
     (
+        "back-about-to-stop", restore(condition("GoingBack")),
+        look(held("StartBack"), stateful_set=stateful_set(0)), "StartBack", "running", "",
+    ),
+    (
         "failed-lets-go", restore({"step": "StartBack", **condition("Failed")}),
         look(held("StartBack")), "StartBack", "running", "none",
     ),
@@ -563,7 +567,7 @@ def test_no_step_is_taken_that_could_mix_two_histories(
         assert hold.has_quorum(seen.cluster, seen.closed)
     if following == "none":
         is_untouched = own == "Arm"
-        is_served = hold.has_quorum(seen.cluster, seen.serving)
+        is_served = hold.serves_again(seen.cluster, seen.stateful_set, seen.serving)
         has_failed = own == "StartBack" and any(
             c.reason == "Failed" for c in made.status.conditions
         )

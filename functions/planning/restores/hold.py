@@ -13,7 +13,7 @@ from typing import assert_never
 from functions.api.cluster import ZooKeeperCluster
 from functions.planning import operation
 from functions.planning.ensemble import SeenServers
-from functions.planning.membership import quorum, voters
+from functions.planning.membership import quorum, server_count, voters
 from functions.planning.operation import Step
 from functions.planning.restoring import RestoreStep
 from functions.planning.seen import SeenPod, SeenStatefulSet
@@ -60,6 +60,14 @@ def has_quorum(cluster: ZooKeeperCluster, servers: SeenServers) -> bool:
     members = voters(cluster)
     serving = {number for number, it in servers.stats.items() if it.mode} & members
     return servers.leader is not None and len(serving) >= quorum(len(members))
+
+
+def serves_again(
+    cluster: ZooKeeperCluster, found: SeenStatefulSet | None, servers: SeenServers
+) -> bool:
+    """Whether a majority serves, and is to go on: not one whose pods are about to be stopped."""
+    is_to_run = found is not None and found.replicas >= server_count(cluster) and found.is_observed
+    return is_to_run and has_quorum(cluster, servers)
 
 
 def step_back(step: RestoreStep, *, is_empty: bool) -> RestoreStep | None:

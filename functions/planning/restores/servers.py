@@ -124,7 +124,9 @@ def _take_over(cluster: ZooKeeperCluster, step: RestoreStep, seen: Seen, now: da
 def _is_over(cluster: ZooKeeperCluster, step: RestoreStep, seen: Seen, is_forward: bool) -> bool:
     last = RestoreStep.OPEN if is_forward else RestoreStep.START_BACK
     is_untouched = step is RestoreStep.ARM and not is_forward
-    return is_untouched or (step is last and hold.has_quorum(cluster, seen.servers))
+    return is_untouched or (
+        step is last and hold.serves_again(cluster, seen.stateful_set, seen.servers)
+    )
 
 
 def _following(step: RestoreStep, seen: Seen, is_forward: bool) -> RestoreStep | None:

@@ -154,7 +154,7 @@ def open_up(
     if step is not RestoreStep.OPEN:
         act = _move(restore, cluster, RestoreStep.OPEN, now)
         return Decision(OPEN, "running", "Clients are let in.", act)
-    if hold.has_quorum(cluster, seen.serving):
+    if hold.serves_again(cluster, seen.stateful_set, seen.serving):
         told = "The ensemble serves the backup's data. What the restore left is removed."
         restored = Wanted(RESTORED, "True", "Restored", "The ensemble serves the backup's data.")
         return Decision(CLEAN_UP, "running", told, hold.release(cluster), restored=restored)
@@ -180,7 +180,8 @@ def go_back(
     """Return what comes next until the servers serve their own data again."""
     why = why_of(restore)
     shown = STOP_BACK if step in (RestoreStep.START, RestoreStep.STOP_BACK) else START_BACK
-    if step is RestoreStep.START_BACK and hold.has_quorum(cluster, seen.serving):
+    serves = hold.serves_again(cluster, seen.stateful_set, seen.serving)
+    if step is RestoreStep.START_BACK and serves:
         return failure(START_BACK, f"The restore did not take place: {why} The own data serves.")
     if cluster.spec.paused:
         return Decision(shown, "running", f"{PAUSED} The own data comes back: {why}")
