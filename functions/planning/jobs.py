@@ -115,7 +115,10 @@ def _job(job: Manifest, runs: tuple[SeenRun, ...]) -> SeenJob:
 
 def _end_reason(end: Mapping[str, Any]) -> str:
     if end.get("reason") == "DeadlineExceeded":
-        return "It took longer than it may take: raise spec.timeout."
+        return (
+            "It was not done in its time: see the Events of its pod, in case that never ran, or "
+            "raise spec.timeout."
+        )
     return str(end.get("message", ""))[:LONGEST_SENTENCE]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.api.errors import Refused
-from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, EVENT, JOB, POD, RESTORE, Ref
+from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, EVENT, JOB, POD, RESTORE, Kind, Ref
 from functions.planning.progress import Progress
 from tests.handlers.conftest import new_simulation
 from tests.handlers.job_controller import Ending, env_of
@@ -618,6 +618,13 @@ def test_an_event_that_failed_for_good_is_told_on_the_backup(running: Any, subje
     (told,) = [e for e in running.kube.list(EVENT, "apps") if e["reason"] == "EventFailed"]
     assert told["involvedObject"]["kind"] == "ZooKeeperBackup"
     assert told["involvedObject"]["name"] == "nightly"
+
+
+def test_an_event_about_a_kind_that_nobody_knows_is_told_nobody(running: Any) -> None:
+    before = running.events()
+    thing = Ref(Kind("example.com/v1", "Thing", "things"), "apps", "nightly")
+    assert running.deliver("dead-letter", thing).status == 204
+    assert running.events() == before
 
 
 # Which events are about which backup.
