@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from functions.api.errors import Unavailable
 from functions.api.kinds import CLUSTER, EVENT, JOB, POD, RESTORE, STATEFUL_SET, Ref
-from functions.planning.ensemble import Member
 from tests.handlers.job_controller import Ending
 from tests.handlers.laws import check_invariants
 
@@ -502,17 +502,29 @@ def test_a_restored_ensemble_with_an_old_epoch_goes_back(simulation: Any) -> Non
     assert_own_data(simulation)
 
 
-def test_a_change_of_the_list_whose_answer_is_lost_is_found_to_be_done(simulation: Any) -> None:
+def test_an_opening_whose_answer_is_lost_is_found_at_the_port_it_opened(simulation: Any) -> None:
+    """The servers have left the port that was asked, so nobody tells there how it went."""
     serving(simulation)
     simulation.apply_restore()
     go_until(simulation, lambda world: step_of(world) == "Open")
-    (ensemble,) = simulation.ensembles.values()
-    simulation.deliver("scale")
-    told = {member.address.rpartition(":")[2] for member in ensemble.config.members}
-    assert told == {"2181"}
-    assert all(isinstance(member, Member) for member in ensemble.config.members)
+    call = _call_of_the_change(simulation.fork())
+    simulation.faults.reset()
+    simulation.faults.fail_at(call, Unavailable("the connection was lost"), after=True)
+    assert simulation.deliver("scale").status == 204
+    simulation.faults.reset()
     go_on(simulation)
     assert_restored(simulation)
+
+
+def _call_of_the_change(simulation: Any) -> int:
+    """Return which outside call of `scale` changes the member list."""
+    simulation.zookeeper.changes.clear()
+    simulation.faults.reset()
+    changed: list[bool] = []
+    for call in range(1, 100):
+        simulation.faults.at(call, lambda: changed.append(bool(simulation.zookeeper.changes)))
+    simulation.deliver("scale")
+    return changed.index(True) + 1
 
 
 def test_a_restore_at_rest_costs_no_write(simulation: Any) -> None:
