@@ -15,7 +15,15 @@ from tests.handlers.laws import check_invariants
 
 BACK = Ref(RESTORE, "apps", "back")
 HELD_STEPS = ("Arm", "Stop", "Start", "Open")
+# `make check` tries these; the others take it over its minute.
+QUICK = ("Start",)
 LONG = timedelta(minutes=11)
+
+
+def steps(*names: str) -> list[Any]:
+    """Return the steps as cases of a test, most of them left to `make test`."""
+    marks = {name: () if name in QUICK else (pytest.mark.thorough,) for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 def step_of(simulation: Any) -> str:
@@ -108,6 +116,7 @@ def test_a_backup_is_put_in_place(simulation: Any, size: int) -> None:
     assert simulation.restore().metadata.finalizers == ()
 
 
+@pytest.mark.thorough
 def test_every_server_stops_before_the_first_one_starts(simulation: Any) -> None:
     serving(simulation)
     before = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
@@ -122,6 +131,7 @@ def test_every_server_stops_before_the_first_one_starts(simulation: Any) -> None
     assert {uid for uid in before & after} == set()
 
 
+@pytest.mark.thorough
 def test_one_change_of_the_list_lets_clients_in(simulation: Any) -> None:
     serving(simulation)
     simulation.zookeeper.changes.clear()
@@ -167,6 +177,7 @@ def delete(simulation: Any, ref: Ref = BACK) -> None:
     simulation.kube.delete(ref, uid=found["metadata"]["uid"])
 
 
+@pytest.mark.thorough
 def test_two_restores_go_one_after_the_other(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore("back")
@@ -194,6 +205,7 @@ def test_a_program_that_fails_leaves_the_own_data_serving(simulation: Any, progr
     assert_own_data(simulation)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_cleaned_is_said_and_the_restore_ends(simulation: Any) -> None:
     serving(simulation)
     simulation.jobs.endings["clean"] = Ending("no", code=2, times=1)
@@ -204,6 +216,7 @@ def test_what_cannot_be_cleaned_is_said_and_the_restore_ends(simulation: Any) ->
     assert "still there" in status.warnings[0]
 
 
+@pytest.mark.thorough
 def test_a_clean_up_that_never_ends_is_not_waited_for(simulation: Any) -> None:
     serving(simulation)
     simulation.jobs.held.add("clean")
@@ -215,7 +228,7 @@ def test_a_clean_up_that_never_ends_is_not_waited_for(simulation: Any) -> None:
     assert simulation.restore().status.status == "restarted"
 
 
-@pytest.mark.parametrize("step", ["Stage", *HELD_STEPS, "CleanUp"])
+@pytest.mark.parametrize("step", steps("Stage", *HELD_STEPS, "CleanUp"))
 def test_deleting_a_restore_ends_it_where_one_data_serves(simulation: Any, step: str) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -229,7 +242,7 @@ def test_deleting_a_restore_ends_it_where_one_data_serves(simulation: Any, step:
     assert_at_peace(simulation)
 
 
-@pytest.mark.parametrize("step", HELD_STEPS)
+@pytest.mark.parametrize("step", steps(*HELD_STEPS))
 def test_servers_do_not_stay_down_when_a_restore_is_torn_away(simulation: Any, step: str) -> None:
     """Somebody removed the finalizer and the object: `scale` finds the operation of nobody."""
     serving(simulation)
@@ -248,7 +261,7 @@ def test_servers_do_not_stay_down_when_a_restore_is_torn_away(simulation: Any, s
     assert "RestoreGone" in simulation.events()
 
 
-@pytest.mark.parametrize("step", ["Stage", *HELD_STEPS])
+@pytest.mark.parametrize("step", steps("Stage", *HELD_STEPS))
 def test_a_target_that_is_deleted_midway_ends_the_restore(simulation: Any, step: str) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -283,6 +296,7 @@ def test_servers_that_do_not_come_up_get_their_own_data_back(simulation: Any) ->
     assert "GoingBack" in simulation.events()
 
 
+@pytest.mark.thorough
 def test_servers_that_do_not_stop_go_on_with_their_own_data(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -294,6 +308,7 @@ def test_servers_that_do_not_stop_go_on_with_their_own_data(simulation: Any) -> 
     assert_own_data(simulation)
 
 
+@pytest.mark.thorough
 def test_one_server_that_stays_away_does_not_keep_the_others_from_clients(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -332,6 +347,7 @@ def test_a_mended_image_reaches_servers_that_could_not_start(simulation: Any) ->
     assert_restored(simulation)
 
 
+@pytest.mark.thorough
 def test_scale_and_roll_wait_for_a_restore(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -446,6 +462,7 @@ def test_a_target_that_can_take_no_restore_is_refused(
     assert simulation.kube.list(JOB, "apps") == []
 
 
+@pytest.mark.thorough
 def test_a_restore_ends_a_lost_majority(simulation: Any) -> None:
     serving(simulation)
     simulation.lose("zk-0", "zk-1")
@@ -457,6 +474,7 @@ def test_a_restore_ends_a_lost_majority(simulation: Any) -> None:
     assert simulation.cluster().status.incident is None
 
 
+@pytest.mark.thorough
 def test_a_volume_that_is_lost_behind_the_closed_port_is_filled_by_the_others(
     simulation: Any,
 ) -> None:
@@ -471,6 +489,7 @@ def test_a_volume_that_is_lost_behind_the_closed_port_is_filled_by_the_others(
     assert histories(simulation) == {made.metadata.uid}
 
 
+@pytest.mark.thorough
 def test_a_member_that_came_while_the_others_were_staged_is_staged_too(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore(rolloutRestart=False)
@@ -484,6 +503,7 @@ def test_a_member_that_came_while_the_others_were_staged_is_staged_too(simulatio
     assert simulation.kube.list(JOB, "apps") == []
 
 
+@pytest.mark.thorough
 def test_a_restored_ensemble_with_an_old_epoch_goes_back(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -536,3 +556,20 @@ def test_a_restore_at_rest_costs_no_write(simulation: Any) -> None:
         simulation.round()
     assert len(simulation.kube.writes) == before
     assert BACK in simulation.resync("all")
+
+
+def test_a_spec_that_only_an_edit_can_mend_is_told_and_left_alone(simulation: Any) -> None:
+    simulation.apply_restore("wrong", source={})
+    assert simulation.deliver("restore", Ref(RESTORE, "apps", "wrong")).status == 204
+    assert "InvalidSpec" in simulation.events()
+    assert simulation.resync("unsettled") == []
+    simulation.apply_restore("back")
+    simulation.deliver("restore")
+    assert simulation.resync("unsettled") == [BACK]
+
+
+def test_an_event_about_a_restore_that_failed_for_good_is_told_on_it(simulation: Any) -> None:
+    simulation.apply_restore()
+    assert simulation.deliver("dead-letter", BACK).status == 204
+    (told,) = [e for e in simulation.kube.list(EVENT, "apps") if e["reason"] == "EventFailed"]
+    assert told["involvedObject"]["kind"] == RESTORE.name
