@@ -128,8 +128,10 @@ def _is_asleep(cluster: Manifest, found: Manifest) -> bool:
     seen = {c["type"]: c["reason"] for c in cluster["status"].get("conditions", [])}
     is_told = seen.get("Scaled") in ("Stopping", "Stopped", "Scaling", "Restoring")
     # spec.paused says so instead, and leaves a restore where it is.
-    is_told |= cluster["status"].get("operation", {}).get("type") == "Restore"
-    return found["spec"]["replicas"] == 0 and (cluster["spec"].get("stopped", False) or is_told)
+    operation: Manifest = cluster["status"].get("operation", {})
+    is_held = operation.get("type") == "Restore"
+    is_stopped = bool(cluster["spec"].get("stopped", False))
+    return found["spec"]["replicas"] == 0 and (is_stopped or is_told or is_held)
 
 
 def _check_owners(cluster: Manifest, part: str, slices: dict[str, set[str]]) -> None:
