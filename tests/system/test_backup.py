@@ -227,21 +227,23 @@ def test_a_schedule_runs_when_its_minute_comes_and_keeps_the_newest(served: Clus
 
 @pytest.mark.soak
 def test_a_killed_copier_is_replaced_and_leaves_nothing_behind(served: Cluster) -> None:
-    for number in range(40):
-        served.write(f"/more/{number}", "x" * 500_000)
+    """The store is away, so that the copier is still at work when it is killed."""
+    served.platform.local("fault", "stop-store")
     made = backup(served, "killed", location(place.S3))
-    made.until(lambda: [p for p in made.pods() if p["status"]["phase"] == "Running"], "its pod")
-    served.kubectl(
-        "delete", "pod", made.pods()[0]["metadata"]["name"], "--grace-period=0", "--force"
-    )
+    running = made.until(lambda: [p for p in made.pods() if _runs(p)], "its pod")
+    victim = running[0]["metadata"]["name"]
+    served.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
+    served.platform.local("fault", "start-store")
     status = made.until_over(180)
     assert status["status"] == "completed"
     (record,) = status["record"]
-    left = {
-        name.partition("/")[0]
-        for name in objects(served, place.S3, f"{served.namespace}/killed/once")
-    }
-    assert left == {record["key"].rpartition("/")[2]}
+    assert not record["key"].endswith(f"/{victim}")
+    found = objects(served, place.S3, f"{served.namespace}/killed/once")
+    assert {name.partition("/")[0] for name in found} == {record["key"].rpartition("/")[2]}
+
+
+def _runs(pod: Manifest) -> bool:
+    return bool(pod["status"].get("phase") == "Running")
 
 
 @pytest.mark.soak

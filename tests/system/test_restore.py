@@ -131,6 +131,7 @@ def test_a_backup_goes_into_an_ensemble_of_another_size(other: Cluster, taken: T
     other.until_settled()
 
 
+@pytest.mark.soak
 def test_a_directory_of_the_seed_system_is_restored_with_a_warning(
     other: Cluster, taken: Taken
 ) -> None:
