@@ -77,6 +77,7 @@ def _after(program: str, held: Content, uid: str) -> Content:
     if program == "stage":
         return replace(held, staged=held.staged | {uid})
     if program == "arm":
-        return replace(held, armed=uid)
+        # What an earlier restore put in place is the own data of this one.
+        return replace(held, armed=uid, is_applied=held.is_applied and held.armed == uid)
     left = replace(held, staged=held.staged - {uid})
     return replace(left, armed="", is_applied=False) if held.armed == uid else left
