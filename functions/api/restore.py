@@ -62,7 +62,7 @@ class RestoreStatus(Status):
     zxid: str | None = None
     """The last transaction of the backup, in hexadecimal."""
     nodes: Annotated[Int, Field(json_schema_extra={"format": "int64"})] | None = None
-    """How many nodes the backup has."""
+    """How many nodes the backup has; about, when it was made under load."""
     epoch: Annotated[Int, Field(json_schema_extra={"format": "int64"})] | None = None
     """The highest epoch the servers had before they stopped: the restored ones go above it."""
     warnings: Annotated[

@@ -116,8 +116,8 @@ def _job(job: Manifest, runs: tuple[SeenRun, ...]) -> SeenJob:
 def _end_reason(end: Mapping[str, Any]) -> str:
     if end.get("reason") == "DeadlineExceeded":
         return (
-            "It was not done in its time: see the Events of its pod, in case that never ran, or "
-            "raise spec.timeout."
+            "It was not done in its time: see the Events of its pod, in case that never ran. A "
+            "ZooKeeperBackup may have more time by spec.timeout."
         )
     return str(end.get("message", ""))[:LONGEST_SENTENCE]
 

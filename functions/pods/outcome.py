@@ -91,7 +91,10 @@ def _stopped_in_time(seconds: int) -> Iterator[None]:
         _ignore_signals()
         if number == signal.SIGTERM:
             raise Stopped("The pod was stopped before the work was done.", is_final=False)
-        sentence = f"The work was not done within {seconds} s: raise `timeout`."
+        sentence = (
+            f"The work was not done within {seconds} s. If the store is that slow, a "
+            "ZooKeeperBackup may have more time by spec.timeout."
+        )
         raise Stopped(sentence, is_final=True)
 
     signal.signal(signal.SIGTERM, stop)

@@ -436,7 +436,7 @@ def test_a_run_that_did_not_succeed_is_no_entry(pod: Manifest) -> None:
             "Evicted low on memory", id="evicted",
         ),
         pytest.param((run_pod(phase="Failed"),), "Failed", "", "nobody said why", id="silence"),
-        pytest.param((), "Failed", "DeadlineExceeded", "raise spec.timeout", id="too-long"),
+        pytest.param((), "Failed", "DeadlineExceeded", "by spec.timeout", id="too-long"),
         pytest.param((), "Failed", "BackoffLimitExceeded", "In the end.", id="no-pod-left"),
         pytest.param(
             (

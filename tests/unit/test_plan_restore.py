@@ -433,9 +433,6 @@ def test_a_quorum_is_enough_for_clients_after_a_minute() -> None:
 
 FAULTS = [
     pytest.param(servers("leader", "follower", "follower", epoch=4), {}, "epoch", id="old-epoch"),
-    pytest.param(
-        servers("leader", "follower", "follower", nodes=99), {}, "99 nodes", id="more-nodes"
-    ),
     pytest.param(COME_UP, {2: ""}, "server 2", id="own-data"),
 ]
 

@@ -102,7 +102,8 @@ def test_a_program_ends_after_its_time_whatever_it_waits_for(tmp_path: Path) -> 
     message = tmp_path / "termination-log"
     assert run(work, {"TERMINATION_LOG": str(message), "TIMEOUT_SECONDS": "1"}) == 2
     assert json.loads(message.read_text()) == {
-        "error": "The work was not done within 1 s: raise `timeout`.",
+        "error": "The work was not done within 1 s. If the store is that slow, a "
+        "ZooKeeperBackup may have more time by spec.timeout.",
         "final": True,
     }
 
