@@ -64,9 +64,11 @@ def processes(platform: Platform, mark: str) -> int:
 def test_pods_start_anew_with_the_nodes_program_and_nothing_is_left_over(own: Platform) -> None:
     create(own, "stays", "MARK=stays; echo run; while :; do sleep 0.1; done")
     create(own, "done", "echo finished", restartPolicy="Never")
+    create(own, "once", "MARK=once; while :; do sleep 0.1; done", restartPolicy="Never")
     eventually(lambda: container(own, "stays").get("ready"), what="the pod")
     eventually(lambda: status(own, "done").get("phase") == "Succeeded", what="the other pod")
     first = status(own, "stays")["podIP"]
+    eventually(lambda: container(own, "once").get("ready"), what="the pod that runs once")
     running = processes(own, "stays")
 
     kill(own, "node")
@@ -76,6 +78,8 @@ def test_pods_start_anew_with_the_nodes_program_and_nothing_is_left_over(own: Pl
     assert status(own, "stays")["podIPs"] != [{"ip": first}]
     assert container(own, "stays")["lastState"]["terminated"]["exitCode"] == 137
     assert status(own, "done")["phase"] == "Succeeded"
+    assert status(own, "once")["phase"] == "Failed", "what must run once is not run again"
+    assert processes(own, "once") == 0
     assert own.kubectl("logs", "done").stdout == "finished\n"
     assert own.kubectl("logs", "stays", "--previous").stdout == "run\n"
     assert processes(own, "stays") == running
