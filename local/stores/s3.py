@@ -10,9 +10,12 @@ from local.stores.place import Credentials
 
 
 def program() -> str:
-    """rclone beside the Python that runs this, or in the search path."""
+    """rclone beside the Python that runs this, or in the search path; SystemExit without any."""
     beside = Path(sys.executable).with_name("rclone")
-    return str(beside) if beside.exists() else shutil.which("rclone") or "rclone"
+    found = str(beside) if beside.exists() else shutil.which("rclone")
+    if found is None:
+        raise SystemExit("rclone, the S3 server, is not installed: `make setup` brings it.")
+    return found
 
 
 def command_line(folder: Path, address: str) -> list[str]:
