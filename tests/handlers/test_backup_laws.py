@@ -72,7 +72,7 @@ STORIES: dict[str, list[Action]] = {
     ],
     "suspended": [_apply(**SCHEDULE), _fire, _apply(**SCHEDULE, suspend=True)],
 }  # fmt: skip
-QUICK = ("once", "kept-for-a-while")
+QUICK = ("once",)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ STORIES = {
 
 
 # What `make check` tries of it, too: the others take it over its minute.
-QUICK = ("mend", "recover", "delete-with-volumes")
+QUICK = ("mend", "delete-with-volumes")
 
 
 @pytest.mark.parametrize(
