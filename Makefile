@@ -10,6 +10,10 @@ INSTALLED := .venv/installed
 ifneq ($(shell $(BIN)/python -c 'print(open("$(INSTALLED)").read().strip())' 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
 endif
+# What runs in a minute, and of it what is about the planners, the builders and the functions: those
+# tests are to reach every branch. Tracing takes half as long again, so it is left out elsewhere.
+QUICK := "not large and not thorough and not soak"
+DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' tests/unit/test_*.py)
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
@@ -44,16 +48,17 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 2 -m "not large and not thorough" tests/unit tests/handlers tests/model
+	@$(BIN)/pytest -q -n 2 -m $(QUICK) tests/unit tests/handlers tests/model
 
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
-	@$(BIN)/pytest -q -n 3 -m "not large and not thorough" --cov=functions tests/unit tests/handlers tests/model
-	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "contract and not soak or thorough" tests/contract tests/handlers tests/unit
+	@$(BIN)/pytest -q -n 2 -m $(QUICK) --cov=functions $(DECIDING)
+	@$(BIN)/pytest -q -n 2 -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
 	@$(BIN)/pytest -q -s -m large tests/model
-	@$(BIN)/pytest -q -s -m soak tests/contract tests/system
+	@$(BIN)/pytest -q -s -m soak tests/handlers tests/contract tests/system
 
 model: $(INSTALLED) ## Search every state of small ensembles with faults; prints how many were visited
 	@$(BIN)/pytest -q -s tests/model

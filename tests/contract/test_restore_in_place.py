@@ -196,7 +196,7 @@ def _takes_clients(host: str) -> bool:
 @pytest.mark.parametrize(
     ("version", "source", "target"),
     [
-        pytest.param("3.9.5", 3, 1, id="3.9.5-three-to-one"),
+        pytest.param("3.9.5", 3, 1, id="3.9.5-three-to-one", marks=pytest.mark.soak),
         pytest.param("3.9.5", 1, 3, id="3.9.5-one-to-three", marks=pytest.mark.soak),
         pytest.param("3.7.0", 1, 3, id="3.7.0-one-to-three", marks=pytest.mark.soak),
     ],

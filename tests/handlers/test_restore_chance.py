@@ -20,10 +20,12 @@ WEIGHTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [pytest.param(n, marks=() if n < 1 else pytest.mark.thorough) for n in range(60)],
-)
+def _runs_in(seed: int) -> Any:
+    """`make check` runs one seed, `make test` some, `make soak` all the others."""
+    return () if seed < 1 else pytest.mark.thorough if seed < 9 else pytest.mark.soak
+
+
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=_runs_in(n)) for n in range(60)])
 def test_whatever_happens_one_history_serves(simulation: Any, seed: int) -> None:
     chance = random.Random(seed)
     simulation.apply(replicas=3)
