@@ -26,7 +26,15 @@ from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import awaits_waking, is_stopped, may_start, server_count
 from functions.planning.seen import controller_uid
-from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
+from functions.planning.status import (
+    RECONCILED,
+    Slice,
+    Wanted,
+    has_turned,
+    seen_condition,
+    since,
+    write_status,
+)
 from functions.planning.steps import (
     Announce,
     ApplyObject,
@@ -40,7 +48,6 @@ MANAGER = "reconcile-cluster"
 # Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
 # reconcile-cluster, which leaves them out, does not reset them to 1 (tried).
 REPLICAS_MANAGER = "scale"
-RECONCILED = "Reconciled"
 FIELDS = ("service", "selector", "endpoints", "observedGeneration")
 # What a person asked for is no warning.
 QUIET = ("Paused", "Deleting", "Creating")

@@ -20,7 +20,15 @@ from functions.planning.membership import counted, is_stopped, voters
 from functions.planning.operation import Step
 from functions.planning.restores.hold import step_of
 from functions.planning.seen import SeenPod, SeenStatefulSet
-from functions.planning.status import Slice, Wanted, has_turned, seen_condition, since, write_status
+from functions.planning.status import (
+    RECONCILED,
+    Slice,
+    Wanted,
+    has_turned,
+    seen_condition,
+    since,
+    write_status,
+)
 from functions.planning.steps import Announce, DeleteObject, EvictPod, LookAgain, Plan
 
 MANAGER = "roll"
@@ -48,6 +56,8 @@ class Verdict:
 def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     """Say where the roll is; once that is said, replace the next pod."""
     verdict = judge(cluster, seen)
+    if verdict.condition.status == "True" and _is_ahead(cluster):
+        return ()  # Once reconcile-cluster has looked, which makes an event, there may be more.
     if told := _report(cluster, verdict.condition, now):
         return (*told, LookAgain())
     if verdict.replace is None:
@@ -55,6 +65,16 @@ def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     if operation.is_held_by_other(cluster, MOVER):
         return ()
     return _replace(cluster, verdict.replace, seen, now)
+
+
+def _is_ahead(cluster: ZooKeeperCluster) -> bool:
+    """Whether the spec changed and the StatefulSet is yet to follow it.
+
+    To say that every pod is as this spec wants would be wrong for a moment, and whoever waits for
+    `Updated` would go on in it.
+    """
+    reconciled = seen_condition(cluster, RECONCILED)
+    return reconciled is not None and reconciled.observed_generation != cluster.metadata.generation
 
 
 def judge(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:

@@ -17,6 +17,9 @@ from functions.api.resource import Resource
 from functions.api.status import Condition
 from functions.planning.steps import WriteStatus
 
+# Of reconcile-cluster: whether the owned objects are as the spec of `observedGeneration` wants.
+RECONCILED = "Reconciled"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -68,6 +68,29 @@ def test_kubectl_rollout_restart_rolls_and_its_annotation_stays(simulation: Any)
     assert template["metadata"]["annotations"][restarted] == "now"
 
 
+def test_updated_is_not_said_of_a_spec_that_the_pods_template_does_not_follow_yet(
+    simulation: Any,
+) -> None:
+    simulation.apply(replicas=3)
+    simulation.settle()
+    simulation.apply(replicas=3, restartedAt="2026-01-31T12:00:00Z")
+    simulation.deliver("roll")
+    assert _looked_at(simulation, "Updated") == simulation.cluster().metadata.generation - 1
+    simulation.deliver("reconcile-cluster")
+    simulation.kubernetes()
+    simulation.deliver("roll")
+    assert simulation.condition("Updated")[0] == "False"
+    assert _looked_at(simulation, "Updated") == simulation.cluster().metadata.generation
+    simulation.settle()
+    assert simulation.condition("Updated")[0] == "True"
+
+
+def _looked_at(simulation: Any, kind: str) -> int:
+    """Return the generation of the spec that the condition speaks of."""
+    found = simulation.cluster().status.conditions
+    return next(c.observed_generation or 0 for c in found if c.type == kind)
+
+
 def test_a_roll_stops_at_the_first_pod_that_does_not_come_back(simulation: Any) -> None:
     before = _started(simulation, replicas=3)
     simulation.broken_pods.update(("zk-0", "zk-1", "zk-2"))

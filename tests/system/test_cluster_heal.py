@@ -91,6 +91,7 @@ def _restart_with_kubectl(cluster: Cluster) -> None:
     cluster.until_settled(60)
 
 
+@pytest.mark.soak
 def test_what_others_add_stays_and_makes_no_quarrel(healthy: Cluster) -> None:
     """Seed defects C4, C18, C25 and G3: foreign annotations wiped, endless updates."""
     foreign = {"mesh.example.com/inject": "true"}

@@ -34,7 +34,10 @@ def test_a_stopped_ensemble_wakes_with_every_acknowledged_write(
     with continuous_writes(small, tmp_path, "stop and wake"):
         assert re.search(r"^small +3 +0 +False ", _run(small, stop), re.MULTILINE)
         assert small.pods() == {}
-        assert {server["message"] for server in small.servers().values()} == {"is stopped"}
+        small.until(
+            lambda: {server["message"] for server in small.servers().values()} == {"is stopped"},
+            "status to say of every server that it is stopped",
+        )
         _run(small, wake)
         small.until_settled()
     assert {claim["metadata"]["uid"] for claim in small.all_of("pvc")} == volumes

@@ -79,6 +79,7 @@ def test_a_cluster_whose_events_were_all_lost_is_found_by_resync(
     cluster.until_settled()
 
 
+@pytest.mark.soak
 def test_losses_that_nobody_heard_of_are_mended_by_resync(cluster: Cluster, faults: Faults) -> None:
     cluster.apply()
     cluster.until_settled()

@@ -31,7 +31,8 @@ from tests.system.faults import api_server_away, fault
 from tests.system.rest import Manifest
 from tests.system.writing import unchecked_writes
 
-pytestmark = pytest.mark.system
+# `make test` restores by the page (test_backup_manual.py); these take twice as long.
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 # Nodes with a time to live are among the data.
 WITH_TTL = {"jvmFlags": ["-Dzookeeper.extendedTypesEnabled=true"]}
