@@ -1,7 +1,7 @@
 """The model is checked, not only the code: every reachable state of small ensembles.
 
 What is searched is in `tests/model/search.py`; each test prints how many states it visited. The
-small bounds run in `make check`, the larger ones (marked `large`) in `make soak` and `make model`.
+small bounds run in `make test`, the larger ones (marked `large`) in `make soak` and `make model`.
 """
 
 from __future__ import annotations
