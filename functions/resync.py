@@ -27,7 +27,7 @@ from functions.api.kinds import (
 )
 from functions.api.manifest import Manifest, ref_of
 from functions.api.restore import ZooKeeperRestore
-from functions.manifests import names
+from functions.manifests.names import MANAGED
 from functions.planning.restores.decision import is_settled
 from functions.planning.seen import SeenPod, seen_pod
 from functions.planning.settled import looked_at, unsettled
@@ -38,7 +38,6 @@ from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
 
-OURS = {"app.kubernetes.io/managed-by": names.MANAGED_BY}
 OWNED_KINDS = (
     SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, SERVICE, STATEFUL_SET, POD_DISRUPTION_BUDGET,
 )  # fmt: skip
@@ -67,7 +66,7 @@ def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]
     owned = {
         ref_of(manifest): manifest
         for kind in OWNED_KINDS
-        for manifest in world.kube.list(kind, None, OURS)
+        for manifest in world.kube.list(kind, None, MANAGED)
     }
     for manifest in found:
         if why := _why(manifest, pods, owned, world):
@@ -94,7 +93,7 @@ def _is_settled(manifest: Manifest) -> bool:
 def _pods(world: World) -> dict[tuple[str, str], list[SeenPod]]:
     """Return the pods of every cluster, by (namespace, cluster)."""
     pods: dict[tuple[str, str], list[SeenPod]] = defaultdict(list)
-    for pod in world.kube.list(POD, None, OURS):
+    for pod in world.kube.list(POD, None, MANAGED):
         metadata = pod["metadata"]
         pods[metadata["namespace"], metadata["labels"].get("instance", "")].append(seen_pod(pod))
     return pods

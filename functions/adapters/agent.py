@@ -1,48 +1,38 @@
-"""Asking the agent beside a server what its volume holds: one HTTP GET, bounded in time and size.
+"""Asking the agent beside a server what its volume holds.
 
-What answers at a pod's address need not be our agent, so every field of the answer is checked. The
-request is HTTP/1.0: the answer ends where the connection does, and is never in pieces.
+What answers at a pod's address need not be our agent, so every field of the answer is checked.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.words import MAX_BYTES, exchange
+from functions.adapters.http import get, parse_json
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport
 from functions.planning.member_list import parse_member
 
 # `functions.api.ports` says the same to the pods; reading it here would load the API's models.
 AGENT_PORT = 1988
-ASKED = "GET /disk"
+PATH = "/disk"
 # Looking for the last transaction in a large log takes a while; a frozen agent costs this much.
 DISK_SECONDS = 5.0
-
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
 def ask_disk(host: str, port: int, *, timeout: float = DISK_SECONDS) -> DiskReport:
     """Return what the agent at `host` says; raises Unavailable when it says nothing of use."""
-    request = f"{ASKED} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode()
-    answer = exchange(ASKED, request, host, port, timeout=timeout)
-    return parse_disk(answer, f"{host}:{port}")
+    return parse_disk(get(PATH, host, port, timeout=timeout), f"{host}:{port}")
 
 
 def parse_disk(answer: bytes, where: str) -> DiskReport:
     """Return what an HTTP answer says; raises Unavailable when it is not one of an agent."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = _STATUS.match(head)
-    if status is None or status[1] != b"200" or len(answer) > MAX_BYTES:
-        raise Unavailable(f"{where} did not answer `{ASKED}` as an agent does: {answer[:200]!r}")
+    told = parse_json(PATH, answer, where)
     try:
-        return _report(json.loads(body))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return _report(told)
+    except (ValueError, KeyError, TypeError) as error:
         raise Unavailable(
-            f"{where} answered `{ASKED}` with what could not be understood: {body[:200]!r}"
+            f"{where} answered `GET {PATH}` with what could not be understood: {str(told)[:200]}"
         ) from error
 
 

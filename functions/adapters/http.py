@@ -18,13 +18,23 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
 def get_json(path: str, host: str, port: int, *, timeout: float) -> Mapping[str, Any]:
-    """Return the JSON object at `path`; raises Unavailable when there is none.
+    """Return the JSON object at `path`; raises Unavailable when there is none."""
+    answer = get(path, host, port, timeout=timeout)
+    return parse_json(path, answer, f"{host}:{port}")
+
+
+def get(path: str, host: str, port: int, *, timeout: float) -> bytes:
+    """Return the whole answer, its head included; raises Unavailable when there is none."""
+    request = f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode()
+    return exchange(f"GET {path}", request, host, port, timeout=timeout)
+
+
+def parse_json(path: str, answer: bytes, where: str) -> Mapping[str, Any]:
+    """Return the JSON object in an HTTP answer; raises Unavailable when it is none.
 
     The sentence never quotes what was answered: the address may be one that a user wrote.
     """
-    asked, where = f"GET {path}", f"{host}:{port}"
-    request = f"{asked} HTTP/1.0\r\nHost: {where}\r\n\r\n".encode()
-    answer = exchange(asked, request, host, port, timeout=timeout)
+    asked = f"GET {path}"
     head, _, body = answer.partition(b"\r\n\r\n")
     status = _STATUS.match(head)
     if status is None:

@@ -14,7 +14,7 @@ import re
 from functions.api.kinds import Kind
 from functions.api.manifest import Manifest
 from functions.api.resource import Resource
-from functions.manifests.names import MANAGED_BY
+from functions.manifests.names import MANAGED
 
 # What Kubernetes allows the name of a CronJob: 63 without the eleven of a minute.
 LONGEST = 52
@@ -87,4 +87,4 @@ def owned_metadata(of: Resource, name: str, program: str) -> Manifest:
 
 def watched(given: dict[str, str]) -> dict[str, str]:
     """Return the labels with the one that lets changes of the object become events."""
-    return {**given, "app.kubernetes.io/managed-by": MANAGED_BY}
+    return {**given, **MANAGED}

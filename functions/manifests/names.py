@@ -10,6 +10,8 @@ from functions.api.kinds import CLUSTER, Kind
 from functions.api.manifest import Manifest
 
 MANAGED_BY = "zookeeper-functions"
+# The label of every object that is made by us, for a cluster, a backup or a restore.
+MANAGED = {"app.kubernetes.io/managed-by": MANAGED_BY}
 FINALIZER = "zookeeper.example.com/clear"
 APPLIED_HASH = "zookeeper.example.com/applied"
 
@@ -36,7 +38,7 @@ def labels(cluster: ZooKeeperCluster) -> dict[str, str]:
         **cluster.spec.labels,
         "app.kubernetes.io/name": "zookeeper",
         "app.kubernetes.io/instance": cluster.metadata.name,
-        "app.kubernetes.io/managed-by": MANAGED_BY,
+        **MANAGED,
         **selector(cluster),
     }
 

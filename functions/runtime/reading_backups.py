@@ -8,10 +8,9 @@ from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from functions.api.backup import ZooKeeperBackup
-from functions.api.errors import InvalidSpec, Unavailable
-from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, JOB, RESTORE, Ref
+from functions.api.errors import Unavailable
+from functions.api.kinds import BACKUP, CLUSTER, CRON_JOB, JOB, Ref
 from functions.api.manifest import Manifest, ref_of
-from functions.api.restore import ZooKeeperRestore
 from functions.manifests.backup_jobs import cron_job_name, may_be_of, once_job_name
 from functions.manifests.job_names import label_value, operator
 from functions.planning.backups.objects import is_done
@@ -22,7 +21,11 @@ from functions.planning.jobs import SeenJob, seen_jobs
 from functions.planning.progress import Progress
 from functions.planning.seen import SeenPod
 from functions.runtime.reading import read_disks, read_pods, read_servers
-from functions.runtime.reading_jobs import read_jobs, read_namespace_clusters
+from functions.runtime.reading_jobs import (
+    read_jobs,
+    read_namespace_clusters,
+    read_namespace_restores,
+)
 from functions.runtime.world import World
 
 
@@ -65,7 +68,7 @@ def _with_surroundings(backup: ZooKeeperBackup, seen: Seen, world: World) -> See
     seen = replace(
         seen,
         clusters=read_namespace_clusters(namespace, world),
-        restores=_restores(namespace, world),
+        restores=read_namespace_restores(namespace, world),
         progress=_progress(backup, seen, world),
     )
     if needs_leader(backup, seen, any(job.is_active for job in copy_jobs(backup, seen))):
@@ -99,14 +102,6 @@ def _cron_job(backup: ZooKeeperBackup, world: World) -> Manifest | None:
     if not backup.spec.is_scheduled:
         return None
     return world.kube.get(Ref(CRON_JOB, backup.metadata.namespace, cron_job_name(backup)))
-
-
-def _restores(namespace: str, world: World) -> tuple[ZooKeeperRestore, ...]:
-    found: list[ZooKeeperRestore] = []
-    for manifest in world.kube.list(RESTORE, namespace):
-        with contextlib.suppress(InvalidSpec):
-            found.append(ZooKeeperRestore.parse(manifest))
-    return tuple(found)
 
 
 def _leader(backup: ZooKeeperBackup, world: World) -> int | str:

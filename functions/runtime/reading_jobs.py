@@ -1,24 +1,41 @@
-"""Reading what a backup or a restore is about: clusters, and the Jobs made for it with pods."""
+"""Reading what a backup or a restore is about: clusters, restores, its own Jobs with their pods."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidSpec
-from functions.api.kinds import CLUSTER, JOB, POD
+from functions.api.kinds import CLUSTER, JOB, POD, RESTORE, Kind
+from functions.api.manifest import Manifest
 from functions.api.resource import Resource
+from functions.api.restore import ZooKeeperRestore
 from functions.manifests.job_names import selector
 from functions.planning.jobs import SeenJob, seen_jobs
 from functions.runtime.world import World
 
+T = TypeVar("T")
+
 
 def read_namespace_clusters(namespace: str, world: World) -> tuple[ZooKeeperCluster, ...]:
     """Return the clusters of a namespace; one whose spec cannot be followed is none."""
-    found: list[ZooKeeperCluster] = []
-    for manifest in world.kube.list(CLUSTER, namespace):
+    return _parsed(CLUSTER, ZooKeeperCluster.parse, namespace, world)
+
+
+def read_namespace_restores(namespace: str, world: World) -> tuple[ZooKeeperRestore, ...]:
+    """Return the restores of a namespace; one whose spec cannot be followed is none."""
+    return _parsed(RESTORE, ZooKeeperRestore.parse, namespace, world)
+
+
+def _parsed(
+    kind: Kind, parse: Callable[[Manifest], T], namespace: str, world: World
+) -> tuple[T, ...]:
+    found: list[T] = []
+    for manifest in world.kube.list(kind, namespace):
         with contextlib.suppress(InvalidSpec):
-            found.append(ZooKeeperCluster.parse(manifest))
+            found.append(parse(manifest))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import InvalidSpec, Unavailable
+from functions.api.errors import Unavailable
 from functions.api.kinds import BACKUP, CLUSTER, JOB, POD, RESTORE, Ref
 from functions.api.manifest import Manifest
 from functions.api.ports import quarantine_port
@@ -27,7 +27,7 @@ from functions.runtime.reading import (
     read_servers,
     read_stateful_set,
 )
-from functions.runtime.reading_jobs import read_namespace_clusters
+from functions.runtime.reading_jobs import read_namespace_clusters, read_namespace_restores
 from functions.runtime.world import World
 
 
@@ -40,7 +40,7 @@ def read_restores(subject: Ref, world: World) -> list[Ref]:
         return [subject]
     return [
         Ref(RESTORE, subject.namespace, restore.metadata.name)
-        for restore in _restores(subject.namespace, world)
+        for restore in read_namespace_restores(subject.namespace, world)
         if not is_settled(restore)
     ]
 
@@ -85,16 +85,8 @@ def _around(restore: ZooKeeperRestore, cluster: ZooKeeperCluster, world: World) 
         loose_pods=loose,
         progress=_progress(jobs, world),
         backups=backups_of(cluster, backups),
-        ahead=ahead_of(restore, cluster.metadata.name, _restores(namespace, world)),
+        ahead=ahead_of(restore, cluster.metadata.name, read_namespace_restores(namespace, world)),
     )
-
-
-def _restores(namespace: str, world: World) -> list[ZooKeeperRestore]:
-    found: list[ZooKeeperRestore] = []
-    for manifest in world.kube.list(RESTORE, namespace):
-        with contextlib.suppress(InvalidSpec):
-            found.append(ZooKeeperRestore.parse(manifest))
-    return found
 
 
 def _jobs(restore: ZooKeeperRestore, world: World) -> tuple[list[SeenJob], tuple[str, ...]]:

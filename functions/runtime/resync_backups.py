@@ -7,12 +7,10 @@ from functions.api.errors import InvalidSpec
 from functions.api.kinds import BACKUP, CRON_JOB, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.backup_jobs import cron_job_name
-from functions.manifests.names import MANAGED_BY
+from functions.manifests.names import MANAGED
 from functions.planning.backups.settled import unsettled_backup
 from functions.runtime.reading_backups import zone_of
 from functions.runtime.world import World
-
-OURS = {"app.kubernetes.io/managed-by": MANAGED_BY}
 
 
 def backups_to_look_at(world: World, is_all: bool) -> list[tuple[Ref, str]]:
@@ -29,7 +27,7 @@ def _cron_jobs(backups: list[Manifest], world: World) -> dict[Ref, Manifest]:
     """Return the CronJobs, which are looked at only where a backup has a schedule."""
     if not any(manifest["spec"].get("schedule") for manifest in backups):
         return {}
-    return {ref_of(manifest): manifest for manifest in world.kube.list(CRON_JOB, None, OURS)}
+    return {ref_of(manifest): manifest for manifest in world.kube.list(CRON_JOB, None, MANAGED)}
 
 
 def _why(manifest: Manifest, cron_jobs: dict[Ref, Manifest], world: World) -> str:

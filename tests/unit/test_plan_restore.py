@@ -86,11 +86,9 @@ def deleted(target: ZooKeeperCluster) -> ZooKeeperCluster:
     return changed(target, deletion_timestamp=STARTED)
 
 
-def servers(*modes: str, epoch: int = 5, nodes: int = 9) -> SeenServers:
+def servers(*modes: str, epoch: int = 5) -> SeenServers:
     told = {
-        n + 1: ServerStats(mode, epoch << 32, "3.9.5", 1, nodes)
-        for n, mode in enumerate(modes)
-        if mode
+        n + 1: ServerStats(mode, epoch << 32, "3.9.5", 1) for n, mode in enumerate(modes) if mode
     }
     return SeenServers(told, {n: f"10.0.0.{n}" for n in told}, None)
 

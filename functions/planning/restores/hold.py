@@ -21,8 +21,6 @@ from functions.planning.steps import Plan
 
 MOVER = "Restore"
 _STEPS = frozenset(step.value for step in RestoreStep)
-# The steps in which servers run or start.
-RUNNING = frozenset({RestoreStep.START, RestoreStep.OPEN, RestoreStep.START_BACK})
 
 
 def step_of(cluster: ZooKeeperCluster) -> RestoreStep | None:
