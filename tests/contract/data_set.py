@@ -52,9 +52,9 @@ class CreateTtl(namedtuple("CreateTtl", "path data acl flags ttl")):
 
 
 @contextmanager
-def session(hosts: str, password: str = "secret") -> Iterator[KazooClient]:
+def session(hosts: str, password: str = "secret", timeout: float = 20.0) -> Iterator[KazooClient]:
     """A client that may read and write everything."""
-    client = KazooClient(hosts=hosts, timeout=20.0, auth_data=[("digest", f"super:{password}")])
+    client = KazooClient(hosts=hosts, timeout=timeout, auth_data=[("digest", f"super:{password}")])
     client.start(timeout=30)
     try:
         yield client

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +78,6 @@ def _differences(before: dict[str, SeenNode], after: dict[str, SeenNode]) -> dic
     }
 
 
-@contextmanager
-def _connected(hosts: str) -> Iterator[KazooClient]:
-    """A client that is never restarted, whatever happens to the servers."""
-    client = KazooClient(hosts=hosts, timeout=6.0, auth_data=[("digest", "super:secret")])
-    client.start(timeout=30)
-    try:
-        yield client
-    finally:
-        client.stop()
-        client.close()
-
-
 def _epoch(ensemble: RestorableEnsemble, port: int = PORT) -> int:
     found = ensemble.stats(ensemble.leader(port), port)
     return found.zxid >> 32 if found else 0
@@ -124,7 +111,7 @@ def test_in_place_the_data_is_the_backups_and_clients_come_back_by_themselves(
     expected = _written(ensemble)
     ensemble.back_up(ensemble.leader())
     _change_leader(ensemble)
-    with _connected(ensemble.hosts) as client:
+    with session(ensemble.hosts, timeout=6.0) as client:
         _write_more(client)
         epoch, lists = _epoch(ensemble), _own_lists(ensemble)
         assert all(told["epoch"] < epoch for told in ensemble.stage())
@@ -237,7 +224,7 @@ def test_what_was_not_opened_goes_back_to_the_servers_own_data(make: Make, versi
     with session(ensemble.hosts) as client:
         client.create("/old", b"")
     ensemble.back_up(1)
-    with _connected(ensemble.hosts) as client:
+    with session(ensemble.hosts, timeout=6.0) as client:
         client.create("/newer", b"written after the backup")
         expected = seen(client)
         ensemble.stage()

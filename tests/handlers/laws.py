@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+from functions.api.errors import FunctionError
 from functions.api.kinds import CLUSTER, EVENT, KINDS, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from functions.api.manifest import Manifest
 
@@ -144,3 +147,25 @@ def _check_owners(cluster: Manifest, part: str, slices: dict[str, set[str]]) -> 
             assert written <= slices[entry["manager"]], f"{entry['manager']} wrote {written}"
         else:
             assert not written, f"{entry['manager']} wrote {written}"
+
+
+def outside_calls(simulation: Any, deliver: Callable[[], Any], most: int = 60) -> list[bool]:
+    """Deliver once; return for each outside call that it made whether it was a write."""
+    simulation.faults.reset()
+    written: list[int] = [len(simulation.kube.writes)]
+    for call in range(1, most):
+        simulation.faults.at(call, lambda: written.append(len(simulation.kube.writes)))
+    assert deliver().status == 204
+    assert simulation.faults.calls < most
+    simulation.faults.reset()
+    return [later > before for before, later in itertools.pairwise(written)]
+
+
+def deliver_failing(
+    simulation: Any, deliver: Callable[[], Any], call: int, error: FunctionError, after: bool
+) -> None:
+    """Deliver once while one outside call fails, before it takes effect or after."""
+    simulation.faults.reset()
+    simulation.faults.fail_at(call, error, after=after)
+    assert deliver().status in (204, 409, 503)
+    simulation.faults.reset()

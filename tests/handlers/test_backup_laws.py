@@ -5,9 +5,9 @@ The crash law: fail any outside call of any delivery, deliver again, and the sto
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from functions.api.kinds import BACKUP, CRON_JOB, JOB, Ref
 from functions.planning.progress import Progress
 from tests.handlers.conftest import new_simulation
 from tests.handlers.job_controller import Ending
+from tests.handlers.laws import deliver_failing, outside_calls
 
 NIGHTLY = Ref(BACKUP, "apps", "nightly")
 SCHEDULE = {"mode": "schedule", "schedule": "0 * * * *"}
@@ -89,7 +90,7 @@ def test_any_failed_call_ends_in_the_same_state(settled: Any, story: str) -> Non
     for before, rest, calls in told:
         for fault in _faults(calls):
             crashed = before.fork()
-            _deliver_failing(crashed, *fault)
+            deliver_failing(crashed, partial(crashed.deliver, "backup", NIGHTLY), *fault)
             if crashed.is_as(before):
                 continue
             tried += 1
@@ -112,24 +113,16 @@ def _deliveries(
             written = len(simulation.kube.writes)
             if simulation.kube.get(NIGHTLY) is not None:
                 before = simulation.fork()
-                yield before, story[number:], _calls(simulation)
+                yield (
+                    before,
+                    story[number:],
+                    outside_calls(simulation, partial(simulation.deliver, "backup", NIGHTLY)),
+                )
             if not simulation.kubernetes() and len(simulation.kube.writes) == written:
                 break
         else:
             raise AssertionError("it never settles")
     yield simulation, [], []
-
-
-def _calls(simulation: Any) -> list[bool]:
-    """Deliver once; return for each outside call that it made whether it was a write."""
-    simulation.faults.reset()
-    written: list[int] = [len(simulation.kube.writes)]
-    for call in range(1, 60):
-        simulation.faults.at(call, lambda: written.append(len(simulation.kube.writes)))
-    assert simulation.deliver("backup", NIGHTLY).status == 204
-    assert simulation.faults.calls < 60
-    simulation.faults.reset()
-    return [later > before for before, later in itertools.pairwise(written)]
 
 
 def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
@@ -138,13 +131,6 @@ def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
         if is_write:
             yield call, Unavailable("timed out"), True
             yield call, Conflict("changed meanwhile"), True
-
-
-def _deliver_failing(simulation: Any, call: int, error: FunctionError, after: bool) -> None:
-    simulation.faults.reset()
-    simulation.faults.fail_at(call, error, after=after)
-    assert simulation.deliver("backup", NIGHTLY).status in (204, 409, 503)
-    simulation.faults.reset()
 
 
 def _end(simulation: Any) -> Any:

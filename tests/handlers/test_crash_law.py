@@ -7,15 +7,21 @@ then, so only new ones are followed to their end.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from functions.api.errors import Conflict, FunctionError, Unavailable
 from functions.api.kinds import CLUSTER, CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
-from tests.handlers.laws import check_invariants, end_state, whole_state
+from tests.handlers.laws import (
+    check_invariants,
+    deliver_failing,
+    end_state,
+    outside_calls,
+    whole_state,
+)
 
 FUNCTIONS = ("reconcile-cluster", "scale", "roll", "observe")
 
@@ -128,7 +134,7 @@ def test_any_failed_call_ends_in_the_same_state(simulation: Any, story: str) -> 
         ends[whole_state(before)] = wanted
         for fault in _faults(calls):
             crashed = before.fork()
-            _deliver_failing(crashed, function, *fault)
+            deliver_failing(crashed, partial(crashed.deliver, function), *fault)
             tried += 1
             if crashed.is_as(before):
                 continue
@@ -148,22 +154,10 @@ def _deliveries(simulation: Any) -> Iterator[tuple[Any, str, list[bool]]]:
         written = len(simulation.kube.writes)
         for function in FUNCTIONS:
             before = simulation.fork()
-            yield before, function, _calls(simulation, function)
+            yield before, function, outside_calls(simulation, partial(simulation.deliver, function))
         if not simulation.kubernetes() and len(simulation.kube.writes) == written:
             return
     raise AssertionError("it never settles")
-
-
-def _calls(simulation: Any, function: str) -> list[bool]:
-    """Deliver once; return for each outside call that it made whether it was a write."""
-    simulation.faults.reset()
-    written: list[int] = [len(simulation.kube.writes)]
-    for call in range(1, 60):
-        simulation.faults.at(call, lambda: written.append(len(simulation.kube.writes)))
-    assert simulation.deliver(function).status == 204
-    assert simulation.faults.calls < 60
-    simulation.faults.reset()
-    return [later > before for before, later in itertools.pairwise(written)]
 
 
 def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
@@ -174,15 +168,6 @@ def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
             yield call, Unavailable("timed out"), True
             yield call, Conflict("changed meanwhile"), False
             yield call, Conflict("changed meanwhile"), True
-
-
-def _deliver_failing(
-    simulation: Any, function: str, call: int, error: FunctionError, after: bool
-) -> None:
-    simulation.faults.reset()
-    simulation.faults.fail_at(call, error, after=after)
-    assert simulation.deliver(function).status in (204, 409, 503)
-    simulation.faults.reset()
 
 
 def test_two_worlds_that_differ_are_told_apart(simulation: Any) -> None:

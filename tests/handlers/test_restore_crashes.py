@@ -6,8 +6,8 @@ and every server has, what status says, and that nobody holds the servers.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +15,12 @@ import pytest
 from functions.api.errors import Conflict, FunctionError, Unavailable
 from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, RESTORE, STATEFUL_SET, Ref
 from tests.handlers.job_controller import Ending
-from tests.handlers.laws import check_invariants, whole_state
+from tests.handlers.laws import (
+    check_invariants,
+    deliver_failing,
+    outside_calls,
+    whole_state,
+)
 
 FUNCTIONS = ("restore", "scale", "reconcile-cluster", "roll", "observe")
 # The others only look on; their own calls are failed in test_crash_law.
@@ -79,7 +84,7 @@ def test_any_failed_call_ends_with_the_same_data(simulation: Any, story: str) ->
     for before, function, calls in deliveries:
         for fault in _faults(calls):
             crashed = before.fork()
-            _deliver_failing(crashed, function, *fault)
+            deliver_failing(crashed, partial(crashed.deliver, function), *fault)
             check_invariants(crashed)
             tried += 1
             key = _key(crashed)
@@ -96,23 +101,12 @@ def _deliveries(simulation: Any) -> Iterator[tuple[Any, str, list[bool]]]:
         written = len(simulation.kube.writes)
         for function in FUNCTIONS:
             before = simulation.fork()
-            calls = _calls(simulation, function)
+            calls = outside_calls(simulation, partial(simulation.deliver, function), 400)
             if function in FAILING and any(calls):
                 yield before, function, calls
         if not simulation.kubernetes() and len(simulation.kube.writes) == written:
             return
     raise AssertionError("it never settles")
-
-
-def _calls(simulation: Any, function: str) -> list[bool]:
-    simulation.faults.reset()
-    written: list[int] = [len(simulation.kube.writes)]
-    for call in range(1, 400):
-        simulation.faults.at(call, lambda: written.append(len(simulation.kube.writes)))
-    assert simulation.deliver(function).status == 204
-    assert simulation.faults.calls < 400
-    simulation.faults.reset()
-    return [later > before for before, later in itertools.pairwise(written)]
 
 
 def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
@@ -125,15 +119,6 @@ def _faults(calls: list[bool]) -> Iterator[tuple[int, FunctionError, bool]]:
             yield call, Conflict("changed meanwhile"), True
         elif is_after_write:
             yield call, Unavailable("timed out"), False
-
-
-def _deliver_failing(
-    simulation: Any, function: str, call: int, error: FunctionError, after: bool
-) -> None:
-    simulation.faults.reset()
-    simulation.faults.fail_at(call, error, after=after)
-    assert simulation.deliver(function).status in (204, 409, 503)
-    simulation.faults.reset()
 
 
 def _settle(simulation: Any) -> None:

@@ -13,6 +13,8 @@ from functions.planning.steps import Announce, Plan, Step, WriteStatus
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FINALIZER = "zookeeper.example.com/clear"
 
+MEMBERS = [{"id": n + 1, "name": f"zk-{n}", "role": "participant"} for n in range(3)]
+
 
 def cluster(status: dict[str, Any] | None = None, **spec: Any) -> ZooKeeperCluster:
     """Return the cluster apps/zk, with its finalizer."""

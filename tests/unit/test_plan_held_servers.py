@@ -24,6 +24,7 @@ from functions.planning.steps import (
     WriteStatus,
 )
 from tests.unit.planned import (
+    MEMBERS,
     NOW,
     after,
     claims,
@@ -38,7 +39,6 @@ from tests.unit.planned import (
     told,
 )
 
-MEMBERS = [{"id": n + 1, "name": f"zk-{n}", "role": "participant"} for n in range(3)]
 NONE = SeenServers({}, {}, None)
 PODS = tuple(pod(f"zk-{n}") for n in range(3))
 HOST = "zk-{}.zk.apps.svc.cluster.local:2888:3888:participant"

@@ -39,10 +39,9 @@ from functions.planning.restores.seen import Seen, backups_of, has_ended, has_po
 from functions.planning.restoring import RestoreStep
 from functions.planning.status import seen_condition
 from functions.planning.steps import Announce, ApplyObject, CreateObject, DeleteObject, WriteStatus
-from tests.unit.planned import NOW, changed, claims, cluster, pod, record, stateful_set
+from tests.unit.planned import MEMBERS, NOW, changed, claims, cluster, pod, record, stateful_set
 
 UID = "uid-of-back"
-MEMBERS = [{"id": n + 1, "name": f"zk-{n}", "role": "participant"} for n in range(3)]
 AROUND = Surroundings(Installation("functions", ""), Limits())
 STARTED = "2026-01-01T00:00:00Z"
 LATE = NOW + timedelta(minutes=11)

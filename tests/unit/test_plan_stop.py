@@ -26,6 +26,7 @@ from functions.planning.steps import (
     WriteStatus,
 )
 from tests.unit.planned import (
+    MEMBERS,
     NOW,
     after,
     claims,
@@ -41,7 +42,6 @@ from tests.unit.planned import (
     told,
 )
 
-MEMBERS = [{"id": n + 1, "name": f"zk-{n}", "role": "participant"} for n in range(3)]
 NOBODY = SeenServers({}, {}, None)
 
 
