@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Renders the documentation; apart from .venv, which everything else runs in.
+DOCS := build/docs-environment
 # An environment that was interrupted, moved or lost its Python is made anew.
 ifneq ($(shell $(BIN)/python -c 'print(open("$(INSTALLED)").read().strip())' 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
@@ -17,7 +19,7 @@ DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' t
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak check model golden crds lock bench clean
+.PHONY: help setup demo down status test soak check model golden crds docs lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -70,12 +72,22 @@ crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API mode
 	@$(BIN)/python -m functions.api.crd crds
 	@$(BIN)/python -m functions.api.reference docs/reference
 
+docs: $(DOCS)/installed ## Render docs/ as a site in build/site, and check every link
+	@$(DOCS)/bin/mkdocs build --clean
+	@echo "the site: build/site/index.html"
+
+$(DOCS)/installed: requirements/docs.txt
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@$(DOCS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
 bench: setup ## Print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED) ## Pin every dependency anew, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 --extra local --extra dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 --group docs -o requirements/docs.txt
 
 clean: down ## Remove the environment too
 	@rm -rf .venv
