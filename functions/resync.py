@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidEvent, InvalidSpec
 from functions.api.kinds import (
+    BACKUP,
     CLUSTER,
     CONFIG_MAP,
     POD,
@@ -28,12 +29,16 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest, ref_of
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.names import MANAGED
+from functions.planning.exposition import exposition
 from functions.planning.restores.decision import is_settled
 from functions.planning.seen import SeenPod, seen_pod
 from functions.planning.settled import looked_at, unsettled
+from functions.planning.standing import families_of
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import event_function
+from functions.runtime.metrics import STANDING
 from functions.runtime.resync_backups import backups_to_look_at
+from functions.runtime.traces import carried
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -49,9 +54,13 @@ def resync(event: Event, world: World) -> None:
         raise InvalidEvent(f"resync takes events of type {PING_EVENT}, not {event.type!r}.")
     is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
     found = world.kube.list(CLUSTER, None)
+    restores, backups = world.kube.list(RESTORE, None), world.kube.list(BACKUP, None)
+    STANDING.show(exposition(families_of(found, backups, restores, world.now())))
     asking = _all(found) if is_all else _unsettled(found, world)
-    for ref, why in (*asking, *_restores(world, is_all), *backups_to_look_at(world, is_all)):
-        world.emit(*reference_event(ref))
+    others = (*_restores(restores, is_all), *backups_to_look_at(backups, world, is_all))
+    for ref, why in (*asking, *others):
+        attributes, data = reference_event(ref)
+        world.emit({**attributes, **carried()}, data)
         log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
 
 
@@ -73,9 +82,8 @@ def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]
             yield ref_of(manifest), why
 
 
-def _restores(world: World, is_all: bool) -> Iterable[tuple[Ref, str]]:
+def _restores(found: list[Manifest], is_all: bool) -> Iterable[tuple[Ref, str]]:
     """Return the restores that are not over; their programs' pods make no events."""
-    found = world.kube.list(RESTORE, None)
     return [
         (ref_of(manifest), "a restore is under way")
         for manifest in found

@@ -29,6 +29,8 @@ class Broker:
             "ce-id": str(uuid.uuid4()),
             "Content-Type": "application/json",
         }
+        # As an HTTP header too: where Knative traces, it goes on from there.
+        headers |= {k: v for k, v in attributes.items() if k == "traceparent"}
         try:
             answer = self._pool.request(
                 "POST", self._url, body=json.dumps(data).encode(), headers=headers

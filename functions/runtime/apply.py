@@ -31,6 +31,7 @@ from functions.planning.steps import (
     Step,
     WriteStatus,
 )
+from functions.runtime.metrics import STEPS
 from functions.runtime.reconfigure import reconfigure
 from functions.runtime.world import World
 
@@ -58,6 +59,7 @@ def apply(plan: Plan, of: Resource, world: World) -> None:
     """Carry out every step of a plan for one object; raises what the first failing one raises."""
     for step in plan:
         _apply_step(step, of, world)
+        STEPS.add(type(step).__name__)
         log.info("step", extra={"step": describe(step)})
 
 

@@ -18,18 +18,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakValueDictionary
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest
 from functions.api.resource import Unread
+from functions.planning.exposition import CONTENT_TYPE
+from functions.runtime import metrics
 from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
 from functions.runtime.reading import read_clusters
 from functions.runtime.refusals import Refusal
+from functions.runtime.traces import following, trace_of
+from functions.runtime.turns import Turns
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class Request(Protocol):
     """What is used of Flask's request."""
 
     method: str
+    path: str
     headers: Mapping[str, str]
 
     def get_data(self) -> bytes: ...
@@ -147,10 +151,15 @@ def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[
     # The server forks its workers from here on. What was imported stays for good, so the collector
     # need not touch it, and the workers go on sharing its pages: 15 % of a function's memory.
     gc.freeze()
+    metrics.begin()
 
     @functools.wraps(work)
     def serve(request: Request) -> Any:
+        if request.method == "GET" and request.path == metrics.PATH:
+            return metrics.metrics_of(function.name), 200, {"Content-Type": CONTENT_TYPE}
+        begun = time.monotonic()
         reply = answer(function, request.method, request.headers, request.get_data(), world)
+        metrics.count_event(reply.status, time.monotonic() - begun)
         return reply.text, reply.status, {"Content-Type": "text/plain; charset=utf-8"}
 
     return serve
@@ -182,13 +191,23 @@ def _work_once(ref: Ref, kind: _Kind[S, U], world: World) -> None:
     manifest = world.kube.get(ref)
     if manifest is None:
         return  # It was deleted after the event was sent.
-    try:
-        kind.work(kind.parse(manifest), world)
-    except (InvalidSpec, Refused) as error:
-        log.warning("refused", extra={"why": str(error)})
-        if kind.refusal is not None:
-            told = kind.unread(manifest)
-            apply(kind.refusal(told, error, world.now()), told, world)
+    with bound(change=_change(manifest)):
+        try:
+            kind.work(kind.parse(manifest), world)
+        except (InvalidSpec, Refused) as error:
+            log.warning("refused", extra={"why": str(error)})
+            if kind.refusal is not None:
+                told = kind.unread(manifest)
+                apply(kind.refusal(told, error, world.now()), told, world)
+
+
+def _change(manifest: Manifest) -> str:
+    """Return the one id of all that is done for a change of the spec, whatever event it follows.
+
+    A change takes many events: what one function makes wakes the next. The API server counts them.
+    """
+    metadata = manifest["metadata"]
+    return f"{metadata.get('uid', '')}/{metadata.get('generation', 0)}"
 
 
 def answer(
@@ -203,11 +222,21 @@ def answer(
         return Answer(405, "Send a CloudEvent by POST.")
     try:
         event = parse_event(headers, body)
-        with bound(function=function.name, event=event.id):
-            return deliver(function, event, connect)
+        with (
+            bound(function=function.name, event=event.id),
+            following(trace_of(event.attributes, headers)),
+        ):
+            return _told(event, deliver(function, event, connect))
     except InvalidEvent as error:
         log.warning("bad event", extra={"function": function.name, "why": str(error)})
         return Answer(400, str(error))
+
+
+def _told(event: Event, reply: Answer) -> Answer:
+    """Log that an event was answered: otherwise one that needed no step would leave no line."""
+    about = event.attributes.get("subject", "")
+    log.info("answered", extra={"status": reply.status, "type": event.type, "subject": about})
+    return reply
 
 
 def deliver(function: Function, event: Event, connect: Callable[[], World]) -> Answer:
@@ -233,30 +262,6 @@ def deliver(function: Function, event: Event, connect: Callable[[], World]) -> A
 def _failed(status: int, error: Exception) -> Answer:
     log.warning("not done", extra={"status": status, "why": str(error)})
     return Answer(status, str(error))
-
-
-class Turns:
-    """One delivery at a time per cluster within this process.
-
-    Correctness never rests on it (another process may run the same function); it saves the work
-    of deliveries that would only find a conflict.
-    """
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[Ref, _Turn] = WeakValueDictionary()
-        self._guard = threading.Lock()
-
-    @contextlib.contextmanager
-    def of(self, ref: Ref) -> Iterator[None]:
-        with self._guard:
-            turn = self._locks.setdefault(ref, _Turn())
-        with turn.lock:
-            yield
-
-
-class _Turn:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
 
 
 _turns = Turns()

@@ -1,10 +1,10 @@
-"""Which backups need a look although no event said so: read with two list requests at most."""
+"""Which backups need a look although no event said so: read with one list request at most."""
 
 from __future__ import annotations
 
 from functions.api.backup import ZooKeeperBackup
 from functions.api.errors import InvalidSpec
-from functions.api.kinds import BACKUP, CRON_JOB, Ref
+from functions.api.kinds import CRON_JOB, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.backup_jobs import cron_job_name
 from functions.manifests.names import MANAGED
@@ -13,9 +13,8 @@ from functions.runtime.reading_backups import zone_of
 from functions.runtime.world import World
 
 
-def backups_to_look_at(world: World, is_all: bool) -> list[tuple[Ref, str]]:
-    """Return the backups that are not settled, or all, each with the reason."""
-    found = world.kube.list(BACKUP, None)
+def backups_to_look_at(found: list[Manifest], world: World, is_all: bool) -> list[tuple[Ref, str]]:
+    """Return those of the backups that are not settled, or all, each with the reason."""
     if is_all:
         return [(ref_of(manifest), "all") for manifest in found]
     cron_jobs = _cron_jobs(found, world)

@@ -101,6 +101,7 @@ class Simulation:
     programs: MemoryJobPrograms
     admin_servers: MemoryAdminServers
     sent: list[Ref] = field(default_factory=list)
+    traceparents: list[str] = field(default_factory=list)
     disks: dict[str, Disk] = field(default_factory=dict)
     markers: list[str] = field(default_factory=list)
     zxids: dict[str, int] = field(default_factory=dict)
@@ -132,6 +133,7 @@ class Simulation:
         del data
         kind = KINDS[attributes["apiversion"], attributes["kind"]]
         self.sent.append(Ref(kind, attributes["namespace"], attributes["name"]))
+        self.traceparents.append(attributes.get("traceparent", ""))
 
     def fork(self) -> Simulation:
         """Return another world that is the same so far; stored objects never change."""

@@ -34,9 +34,9 @@ from functions.planning.steps import (
 )
 from functions.runtime.apply import TwoWriters, Unfinished, apply, describe
 from functions.runtime.events import Event, parse_event, reference_event, subject_of
-from functions.runtime.function import Turns
 from functions.runtime.logs import JsonLines, bound, set_up_logs
 from functions.runtime.settings import DEFAULT_IMAGE, Settings, read_settings
+from functions.runtime.turns import Turns
 from functions.runtime.world import World
 
 CONFIG = {

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from functions.adapters.counters import API_REQUESTS
 from functions.adapters.kubernetes.answers import error_of
 from functions.api.errors import Unavailable
 
@@ -68,8 +69,9 @@ class Rest:
     def _send(
         self, method: str, target: str, data: str | None, content_type: str
     ) -> urllib3.BaseHTTPResponse:
+        code = "none"
         try:
-            return self._pool.request(
+            answer = self._pool.request(
                 method,
                 f"{self._server}{target}",
                 body=data,
@@ -80,10 +82,14 @@ class Rest:
                 retries=False,
                 redirect=False,
             )
+            code = str(answer.status)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(
                 f"The API server {self._server} could not be reached: {error}"
             ) from error
+        finally:
+            API_REQUESTS.add(method, code)
+        return answer
 
 
 def _object(data: bytes) -> dict[str, Any]:
