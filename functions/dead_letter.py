@@ -35,7 +35,7 @@ def _concerned(event: Event, world: World) -> list[Unread]:
         subject = subject_of(event)
     except InvalidEvent:
         return []  # It is about no object: the log line is all there is to tell.
-    if subject is None:
+    if subject is None or not world.settings.looks_at(subject.namespace):
         return []
     refs = read_clusters(subject, world)
     refs += [] if subject.kind == CLUSTER else backups_of(subject, world)

@@ -53,8 +53,7 @@ def resync(event: Event, world: World) -> None:
     if event.type != PING_EVENT:
         raise InvalidEvent(f"resync takes events of type {PING_EVENT}, not {event.type!r}.")
     is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
-    found = world.kube.list(CLUSTER, None)
-    restores, backups = world.kube.list(RESTORE, None), world.kube.list(BACKUP, None)
+    found, restores, backups = _listed(world)
     STANDING.show(exposition(families_of(found, backups, restores, world.now())))
     asking = _all(found) if is_all else _unsettled(found, world)
     others = (*_restores(restores, is_all), *backups_to_look_at(backups, world, is_all))
@@ -62,6 +61,14 @@ def resync(event: Event, world: World) -> None:
         attributes, data = reference_event(ref)
         world.emit({**attributes, **carried()}, data)
         log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
+
+
+def _listed(world: World) -> tuple[list[Manifest], list[Manifest], list[Manifest]]:
+    """Return the clusters, restores and backups, of the one namespace where there is only one."""
+    namespace = world.settings.listed
+    kinds = (CLUSTER, RESTORE, BACKUP)
+    clusters, restores, backups = (world.kube.list(kind, namespace) for kind in kinds)
+    return clusters, restores, backups
 
 
 def _all(found: list[Manifest]) -> Iterable[tuple[Ref, str]]:
@@ -75,7 +82,7 @@ def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]
     owned = {
         ref_of(manifest): manifest
         for kind in OWNED_KINDS
-        for manifest in world.kube.list(kind, None, MANAGED)
+        for manifest in world.kube.list(kind, world.settings.listed, MANAGED)
     }
     for manifest in found:
         if why := _why(manifest, pods, owned, world):
@@ -101,7 +108,7 @@ def _is_settled(manifest: Manifest) -> bool:
 def _pods(world: World) -> dict[tuple[str, str], list[SeenPod]]:
     """Return the pods of every cluster, by (namespace, cluster)."""
     pods: dict[tuple[str, str], list[SeenPod]] = defaultdict(list)
-    for pod in world.kube.list(POD, None, MANAGED):
+    for pod in world.kube.list(POD, world.settings.listed, MANAGED):
         metadata = pod["metadata"]
         pods[metadata["namespace"], metadata["labels"].get("instance", "")].append(seen_pod(pod))
     return pods

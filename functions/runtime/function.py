@@ -128,7 +128,10 @@ def object_function(
 def _deploy_for(kind: _Kind[S, U], candidates: Candidates) -> Callable[[Request], Any]:
     def handle(event: Event, world: World) -> None:
         subject = subject_of(event)
-        for ref in candidates(subject, world) if subject is not None else ():
+        # An installation for one namespace has no rights elsewhere: a stray event is none of ours.
+        if subject is None or not world.settings.looks_at(subject.namespace):
+            return
+        for ref in candidates(subject, world):
             with bound(**{_bound_as(ref.kind): f"{ref.namespace}/{ref.name}"}):
                 _work_on(ref, kind, world)
 

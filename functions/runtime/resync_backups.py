@@ -26,7 +26,8 @@ def _cron_jobs(backups: list[Manifest], world: World) -> dict[Ref, Manifest]:
     """Return the CronJobs, which are looked at only where a backup has a schedule."""
     if not any(manifest["spec"].get("schedule") for manifest in backups):
         return {}
-    return {ref_of(manifest): manifest for manifest in world.kube.list(CRON_JOB, None, MANAGED)}
+    jobs = world.kube.list(CRON_JOB, world.settings.listed, MANAGED)
+    return {ref_of(manifest): manifest for manifest in jobs}
 
 
 def _why(manifest: Manifest, cron_jobs: dict[Ref, Manifest], world: World) -> str:

@@ -15,6 +15,8 @@ DEFAULT_IMAGE = "zookeeper-functions:latest"
 class Settings:
     """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent.
 
+    `namespace` is the only one the functions look at, or empty: then they look at all of them.
+
     `conflict_pause` is the longest wait in seconds before a delivery that met a conflict looks
     again; it grows with each try. `confirm_seconds` is how long members are asked whether a change
     of their list took effect. A restore is patient with servers that stop or start for
@@ -24,6 +26,7 @@ class Settings:
 
     functions_image: str = DEFAULT_IMAGE
     broker_url: str = ""
+    namespace: str = ""
     kubernetes_timeout: float = 10.0
     zookeeper_timeout: float = 2.0
     conflict_pause: float = 0.05
@@ -37,12 +40,21 @@ class Settings:
         """What the pods of every cluster get from here."""
         return Installation(self.functions_image, self.broker_url)
 
+    @property
+    def listed(self) -> str | None:
+        """The namespace that lists are asked of; None is all of them."""
+        return self.namespace or None
+
+    def looks_at(self, namespace: str) -> bool:
+        return self.namespace in ("", namespace)
+
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings; raises ValueError with the name of a variable that is not a number."""
     return Settings(
         functions_image=environment.get("FUNCTIONS_IMAGE", DEFAULT_IMAGE),
         broker_url=environment.get("K_SINK", environment.get("BROKER_URL", "")),
+        namespace=environment.get("WATCH_NAMESPACE", ""),
         kubernetes_timeout=_seconds(environment, "KUBERNETES_TIMEOUT", 10.0),
         zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
         conflict_pause=_seconds(environment, "CONFLICT_PAUSE", 0.05),

@@ -84,6 +84,13 @@ def test_the_sink_of_a_sink_binding_wins_over_the_broker_address() -> None:
     assert read_settings({"BROKER_URL": "http://broker"}).broker_url == "http://broker"
 
 
+def test_an_installation_for_one_namespace_looks_at_nothing_else() -> None:
+    one = read_settings({"WATCH_NAMESPACE": "apps"})
+    assert (one.listed, one.looks_at("apps"), one.looks_at("other")) == ("apps", True, False)
+    everywhere = read_settings({"WATCH_NAMESPACE": ""})
+    assert (everywhere.listed, everywhere.looks_at("other")) == (None, True)
+
+
 @pytest.mark.parametrize("name", ["KUBERNETES_TIMEOUT", "ZOOKEEPER_TIMEOUT", "CONFLICT_PAUSE"])
 def test_a_time_that_is_no_number_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}='soon' is not a number of seconds"):
