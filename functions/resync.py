@@ -17,6 +17,7 @@ from functions.api.kinds import (
     BACKUP,
     CLUSTER,
     CONFIG_MAP,
+    NETWORK_POLICY,
     POD,
     POD_DISRUPTION_BUDGET,
     RESTORE,
@@ -44,7 +45,8 @@ from functions.runtime.world import World
 log = logging.getLogger(__name__)
 
 OWNED_KINDS = (
-    SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, SERVICE, STATEFUL_SET, POD_DISRUPTION_BUDGET,
+    SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, NETWORK_POLICY, SERVICE, STATEFUL_SET,
+    POD_DISRUPTION_BUDGET,
 )  # fmt: skip
 
 

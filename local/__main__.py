@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import audit, demo
+from local import audit, demo, rights
 from local.control_plane import binaries
 from local.faults import wish
 from local.platform import inside, start, stop
+from local.platform.handle import Platform
 from local.platform.health import ready_nodes
 from local.platform.parts import CHECKOUT
 from local.platform.state import NotOurs, State
@@ -23,6 +24,7 @@ from local.stores import place
 from local.stores.services import host_endpoints
 
 INTERRUPTED = 130
+SINCE = "90s, 10m, 2h ago, or a time (RFC 3339)"
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     state = State(options.state.absolute())
     try:
         return int(options.command(state, options))
+    except audit.BadMoment as problem:
+        print(problem, file=sys.stderr)
+        return 2
     except (
         binaries.NoBinaries,
         start.CannotStart,
@@ -115,17 +120,26 @@ def _logs(state: State, options: argparse.Namespace) -> int:
 
 
 def _audit(state: State, options: argparse.Namespace) -> int:
-    try:
-        since = audit.moment(options.since, datetime.now(UTC)) if options.since else None
-    except audit.BadMoment as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    found = [call for call in audit.calls(state.logs, since) if _is_asked(call, options)]
+    found = [c for c in audit.calls(state.logs, _since(options)) if _is_asked(c, options)]
     if options.writes:
         print(*(call for call in found if call.is_write), sep="\n")
     else:
         print(audit.table(audit.counts(found)))
     return 0
+
+
+def _rights(state: State, options: argparse.Namespace) -> int:
+    if start.running_record(state) is None:
+        print(f"no platform runs in {state.folder}", file=sys.stderr)
+        return 1
+    shown = Platform(state.folder).kubectl("get", rights.KINDS, "-A", "-o", "json").stdout
+    found = rights.uses(json.loads(shown)["items"], audit.calls(state.logs, _since(options)))
+    print(rights.table(found))
+    return 0
+
+
+def _since(options: argparse.Namespace) -> datetime | None:
+    return audit.moment(options.since, datetime.now(UTC)) if options.since else None
 
 
 def _is_asked(call: audit.Call, options: argparse.Namespace) -> bool:
@@ -192,6 +206,11 @@ def _more_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     text = "count the API server's calls per caller"
     _audit_flags(commands.add_parser("audit", parents=[shared], help=text))
 
+    text = "say which rights of the functions' roles were used, from the audit log"
+    compared = commands.add_parser("rights", parents=[shared], help=text)
+    compared.add_argument("--since", default="", help=SINCE)
+    compared.set_defaults(command=_rights)
+
     run = commands.add_parser("run", parents=[shared], help="run a command inside the network")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     run.set_defaults(command=_run)
@@ -219,7 +238,7 @@ def _port_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", default="", help="90s, 10m, 2h ago, or a time (RFC 3339)")
+    parser.add_argument("--since", default="", help=SINCE)
     parser.add_argument("--caller", default="", help="only callers with this text in their name")
     parser.add_argument("--namespace", default="", help="only calls about objects in it")
     parser.add_argument("--writes", action="store_true", help="list the writes one by one")

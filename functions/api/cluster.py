@@ -8,7 +8,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from functions.api.config import Config
-from functions.api.exposure import AdminServer, ClientService, DisruptionBudget, Metrics
+from functions.api.exposure import (
+    AdminServer,
+    ClientService,
+    DisruptionBudget,
+    Metrics,
+    NetworkPolicy,
+)
 from functions.api.kinds import CLUSTER, Kind
 from functions.api.pod import (
     DEFAULT_RESOURCES,
@@ -208,6 +214,8 @@ class ClusterSpec(Spec):
     """The Service clients connect to."""
     admin_server: AdminServer = AdminServer()
     """ZooKeeper's AdminServer."""
+    network_policy: NetworkPolicy = NetworkPolicy()
+    """Who may reach the servers."""
     metrics: Metrics = Metrics()
     """Metrics for Prometheus."""
     disruption_budget: DisruptionBudget = DisruptionBudget()

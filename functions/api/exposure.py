@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from functions.api.rules import Spec
-from functions.api.values import NONE_GIVEN, Bool, Labels, Port, StringMap
+from functions.api.values import NONE_GIVEN, Bool, Labels, PassedOn, Port, StringMap
 
 
 class ClientService(Spec):
@@ -17,6 +17,30 @@ class ClientService(Spec):
     """How far the Service reaches."""
     annotations: StringMap = NONE_GIVEN
     """Annotations for the Service, for example for a load balancer."""
+
+
+# Each says where connections may come from, as in the `from` of a NetworkPolicy.
+Peers = Annotated[tuple[PassedOn, ...], Field(max_length=64)]
+
+
+class NetworkPolicy(Spec):
+    """Who may reach the servers, where the network of the Kubernetes cluster enforces it.
+
+    The servers reach each other, and the functions reach the servers, whatever is said here.
+    """
+
+    enabled: Bool = True
+    """Whether to keep a NetworkPolicy. Others that select the servers' pods count beside it."""
+    clients: Peers = ()
+    """Where clients may come from (podSelector, namespaceSelector, ipBlock). Empty: anywhere."""
+    metrics: Peers = ()
+    """Who may read the metrics. Empty: anybody."""
+    agents: Peers = ()
+    """Who may ask the agents beside the servers. Empty: anybody."""
+    admin_server: Peers = ()
+    """Who may reach the AdminServer beside backups. Empty: nobody."""
+    additional_ports: Annotated[tuple[Port, ...], Field(max_length=16)] = ()
+    """Further ports that are open to anybody, such as one that jvmFlags open for JMX."""
 
 
 class AdminServer(Spec):

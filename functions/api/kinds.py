@@ -45,6 +45,7 @@ SECRET = Kind("v1", "Secret", "secrets")
 SERVICE = Kind("v1", "Service", "services")
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 JOB = Kind("batch/v1", "Job", "jobs")
 CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
@@ -57,6 +58,6 @@ KINDS: dict[tuple[str, str], Kind] = {
     for kind in (
         CLUSTER, BACKUP, RESTORE, CONFIG_MAP, EVENT, PERSISTENT_VOLUME_CLAIM, POD, SECRET, SERVICE,
         SERVICE_ACCOUNT, STATEFUL_SET, JOB, CRON_JOB, POD_DISRUPTION_BUDGET, ROLE_BINDING,
-        SERVICE_MONITOR, PROMETHEUS_RULE,
+        NETWORK_POLICY, SERVICE_MONITOR, PROMETHEUS_RULE,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from functions.api.config import OWNED_KEYS, OWNED_PREFIXES
 from functions.api.rules import Rule, Spec, cel_list
 from functions.api.values import (
     NONE_GIVEN,
+    Bool,
     Count,
     Labels,
     PassedOn,
@@ -185,6 +186,9 @@ class Pod(Spec):
     """The PriorityClass of the pods."""
     security_context: PassedOn | None = None
     """The pods' security context. Default: user, group and fsGroup 1000, no root."""
+    assigned_user: Bool = False
+    """Name no user, group and fsGroup: the platform assigns them to the namespace, as OpenShift
+    does, and would refuse ours. A change rolls the servers."""
     termination_grace_period_seconds: Annotated[PositiveCount, Field(le=3600)] = 30
     """Seconds a server gets to stop before it is killed."""
 

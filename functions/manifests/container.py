@@ -7,7 +7,7 @@ from functions.api.manifest import Manifest
 from functions.manifests.names import DATA_CLAIM, LOG_CLAIM, LOG_MOUNT
 
 CONFIG_VOLUME = "config"
-USER = 1000
+_OWN_USER = {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000}
 
 
 def container_security() -> Manifest:
@@ -16,14 +16,13 @@ def container_security() -> Manifest:
 
 def pod_security(cluster: ZooKeeperCluster | None) -> Manifest:
     """Return who a pod runs as: as its cluster's spec says, so that files stay its servers' own."""
+    pod = cluster.spec.pod if cluster is not None else None
     return {
         "runAsNonRoot": True,
-        "runAsUser": USER,
-        "runAsGroup": USER,
-        "fsGroup": USER,
+        **({} if pod is not None and pod.assigned_user else _OWN_USER),
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
-        **((cluster.spec.pod.security_context or {}) if cluster is not None else {}),
+        **((pod.security_context or {}) if pod is not None else {}),
     }
 
 

@@ -71,6 +71,10 @@ def super_user_secret_name(cluster: ZooKeeperCluster) -> str:
     return f"{cluster.metadata.name}-super-user"
 
 
+def network_policy_name(cluster: ZooKeeperCluster) -> str:
+    return f"{cluster.metadata.name}-servers"
+
+
 def budget_name(cluster: ZooKeeperCluster) -> str:
     return cluster.metadata.name
 

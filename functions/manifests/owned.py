@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
     CONFIG_MAP,
+    NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     POD,
     POD_DISRUPTION_BUDGET,
@@ -22,6 +23,7 @@ from functions.manifests.access import role_binding, service_account
 from functions.manifests.config_map import config_hash, config_map
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
+from functions.manifests.network_policy import network_policy
 from functions.manifests.services import client_service, headless_service
 from functions.manifests.stateful_set import stateful_set
 
@@ -39,6 +41,7 @@ def owned_objects(
         service_account(cluster),
         role_binding(cluster),
         config_map(cluster),
+        *([network_policy(cluster, installation)] if cluster.spec.network_policy.enabled else []),
         headless_service(cluster),
         client_service(cluster),
         stateful_set(cluster, installation, super_user_hash, config_hash(cluster)),
@@ -53,17 +56,25 @@ def _with_fingerprint(manifest: Manifest) -> Manifest:
 
 
 def owned_refs(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
-    """Return the address of every object the cluster owns by name, the Secret included."""
+    """Return the address of every object a cluster may own by name, the Secret included."""
     named: tuple[tuple[Kind, str], ...] = (
         (SERVICE_ACCOUNT, names.service_account_name(cluster)),
         (ROLE_BINDING, names.role_binding_name(cluster)),
         (SECRET, names.super_user_secret_name(cluster)),
         (CONFIG_MAP, names.config_map_name(cluster)),
+        (NETWORK_POLICY, names.network_policy_name(cluster)),
         (SERVICE, names.headless_service_name(cluster)),
         (SERVICE, names.client_service_name(cluster)),
         (STATEFUL_SET, names.stateful_set_name(cluster)),
     )
     return tuple(Ref(kind, cluster.metadata.namespace, name) for kind, name in named)
+
+
+def unwanted_refs(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
+    """Return the address of each object a cluster may own but does not ask for."""
+    if cluster.spec.network_policy.enabled:
+        return ()
+    return tuple(ref for ref in owned_refs(cluster) if ref.kind == NETWORK_POLICY)
 
 
 def is_part_of(cluster: ZooKeeperCluster, ref: Ref) -> bool:

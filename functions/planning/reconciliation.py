@@ -6,7 +6,7 @@ somebody else's is taken over, and nothing is written that is as wanted already 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from functions.manifests import names
 from functions.manifests.access import super_user_secret
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
-from functions.manifests.owned import owned_objects, owned_refs
+from functions.manifests.owned import owned_objects, unwanted_refs
 from functions.manifests.pod_programs import is_seed_helper
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.advice import SPEC_SAFE, spec_safe
@@ -39,6 +39,7 @@ from functions.planning.steps import (
     Announce,
     ApplyObject,
     CreateObject,
+    DeleteObject,
     LookAgain,
     Plan,
     ReplaceObject,
@@ -75,9 +76,10 @@ def plan_reconcile(
         return report(cluster, Wanted(RECONCILED, "False", "Paused", told), now)
     if first := (*_finalizer(cluster), *_super_user(cluster, seen, surroundings)):
         return (*first, LookAgain())
-    if made := _objects(cluster, seen, surroundings):
+    wanted = _wanted(cluster, seen, surroundings)
+    if made := (*_dropped(cluster, seen), *_brought(cluster, wanted, seen)):
         # What the API server made of them is looked at before status says that all is as wanted.
-        is_new = any(ref not in seen for ref in owned_refs(cluster))
+        is_new = any(ref_of(manifest) not in seen for manifest in wanted)
         return (*made, LookAgain()) if is_new else made
     return (*_seed_helper_notice(cluster), *report(cluster, _reconciled(cluster, seen), now))
 
@@ -127,12 +129,26 @@ def _super_user(
     return () if ref_of(secret) in seen else (CreateObject(secret, MANAGER),)
 
 
-def _objects(
+def _dropped(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Plan:
+    """Remove what the spec no longer asks for: left alone it would keep its effect."""
+    return tuple(
+        DeleteObject(ref, seen[ref]["metadata"]["uid"])
+        for ref in unwanted_refs(cluster)
+        if ref in seen and "deletionTimestamp" not in seen[ref]["metadata"]
+    )
+
+
+def _wanted(
     cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
-) -> Plan:
+) -> tuple[Manifest, ...]:
     secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
     content = fingerprint(seen[secret]["data"])
-    wanted = owned_objects(cluster, surroundings.installation, content)
+    return owned_objects(cluster, surroundings.installation, content)
+
+
+def _brought(
+    cluster: ZooKeeperCluster, wanted: Sequence[Manifest], seen: Mapping[Ref, Manifest]
+) -> Plan:
     return tuple(step for manifest in wanted for step in _bring(cluster, manifest, seen))
 
 

@@ -14,7 +14,7 @@ from functions.api.kinds import POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.installation import Installation
 from functions.manifests.names import budget_name, stateful_set_name
-from functions.manifests.owned import owned_objects, owned_refs
+from functions.manifests.owned import owned_objects, owned_refs, unwanted_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import awaits_waking, is_stopped, server_count
@@ -83,6 +83,9 @@ def _objects(
         return "the StatefulSet is missing"
     if found is not None and (reason := _servers_of(cluster, pods, seen_stateful_set(found))):
         return reason
+    for ref in unwanted_refs(cluster):
+        if ref in owned:
+            return f"{ref.kind.name} {ref.name} is no longer wanted"
     # Secrets are not read here: the hash that the pods were made with stands for it.
     template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
     wanted = owned_objects(cluster, installation, template.get(SUPER_USER_ANNOTATION, ""))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from functions.manifests.installation import Installation
 
 DEFAULT_IMAGE = "zookeeper-functions:latest"
+DEFAULT_NAMESPACE = "zookeeper-functions"
+# Kubernetes tells every pod with a ServiceAccount where it runs.
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent.
+    """`functions_image`: what a cluster's pods run; `broker_url`: where events are sent;
+    `own_namespace`: where the functions run.
 
     `namespace` is the only one the functions look at, or empty: then they look at all of them.
 
@@ -26,6 +31,7 @@ class Settings:
 
     functions_image: str = DEFAULT_IMAGE
     broker_url: str = ""
+    own_namespace: str = DEFAULT_NAMESPACE
     namespace: str = ""
     kubernetes_timeout: float = 10.0
     zookeeper_timeout: float = 2.0
@@ -38,7 +44,7 @@ class Settings:
     @property
     def installation(self) -> Installation:
         """What the pods of every cluster get from here."""
-        return Installation(self.functions_image, self.broker_url)
+        return Installation(self.functions_image, self.broker_url, self.own_namespace)
 
     @property
     def listed(self) -> str | None:
@@ -54,6 +60,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         functions_image=environment.get("FUNCTIONS_IMAGE", DEFAULT_IMAGE),
         broker_url=environment.get("K_SINK", environment.get("BROKER_URL", "")),
+        own_namespace=environment.get("FUNCTIONS_NAMESPACE", "") or _own_namespace(),
         namespace=environment.get("WATCH_NAMESPACE", ""),
         kubernetes_timeout=_seconds(environment, "KUBERNETES_TIMEOUT", 10.0),
         zookeeper_timeout=_seconds(environment, "ZOOKEEPER_TIMEOUT", 2.0),
@@ -63,6 +70,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         restore_last_seconds=_seconds(environment, "RESTORE_LAST_SECONDS", 60.0),
         restore_clean_seconds=_seconds(environment, "RESTORE_CLEAN_SECONDS", 600.0),
     )
+
+
+def _own_namespace() -> str:
+    try:
+        return NAMESPACE_FILE.read_text().strip()
+    except OSError:
+        return DEFAULT_NAMESPACE  # It runs outside of a cluster, by hand.
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -33,7 +33,10 @@ FUNCTIONS = (
 BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/zookeeper-functions/zookeeper"
 RESYNC_SECONDS = 2
 CLIENT = Path(__file__).with_name("znodes.py")
-OWNED_KINDS = ("serviceaccount", "rolebinding", "secret", "configmap", "service", "statefulset")
+OWNED_KINDS = (
+    "serviceaccount", "rolebinding", "secret", "configmap", "networkpolicy", "service",
+    "statefulset",
+)  # fmt: skip
 CONDITIONS = ("Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated")
 
 # Small and quick: tests share two processors.
@@ -171,9 +174,13 @@ class Cluster:
 
 
 @contextmanager
-def fresh_namespace(platform: Platform) -> Iterator[str]:
+def fresh_namespace(platform: Platform, *, is_restricted: bool = True) -> Iterator[str]:
+    """A namespace that takes only pods of the Pod Security Standard "restricted", as ours are."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    platform.kubectl("create", "namespace", name)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"} if is_restricted else {}
+    metadata = {"name": name, "labels": labels}
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    platform.kubectl("create", "-f", "-", input=json.dumps(manifest))
     try:
         yield name
     finally:

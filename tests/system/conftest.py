@@ -48,16 +48,19 @@ def product(platform: Platform) -> Platform:
 
 
 @pytest.fixture
-def namespace(platform: Platform) -> Iterator[str]:
-    """A fresh namespace; it goes away in the background after the test."""
-    with fresh_namespace(platform) as name:
+def namespace(platform: Platform, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh namespace; it goes away in the background after the test.
+
+    Tests of the product have a restricted one. Those of the platform alone make pods of their own.
+    """
+    with fresh_namespace(platform, is_restricted="product" in request.fixturenames) as name:
         yield name
 
 
 @pytest.fixture(scope="module")
-def shared_namespace(platform: Platform) -> Iterator[str]:
+def shared_namespace(platform: Platform, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace for what all tests of one module look at."""
-    with fresh_namespace(platform) as name:
+    with fresh_namespace(platform, is_restricted="product" in request.fixturenames) as name:
         yield name
 
 

@@ -25,6 +25,7 @@ PLACES = {
     "zkbackup": ("apis/zookeeper.example.com/v1alpha1", "zookeeperbackups"),
     "zkrestore": ("apis/zookeeper.example.com/v1alpha1", "zookeeperrestores"),
     "rolebinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    "networkpolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "pod": ("api/v1", "pods"),
     "pvc": ("api/v1", "persistentvolumeclaims"),
     "service": ("api/v1", "services"),

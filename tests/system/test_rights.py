@@ -43,6 +43,7 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         *((verb, r) for verb in ("create", "patch") for r in ("serviceaccounts", "configmaps")),
         *((verb, r) for verb in ("create", "patch") for r in ("services", "rolebindings")),
         ("update", "services"),
+        *((verb, "networkpolicies") for verb in ("create", "patch", "delete")),
         ("create", "secrets"),
         *((verb, "statefulsets") for verb in ("create", "patch", "delete")),
         ("delete", "persistentvolumeclaims"),

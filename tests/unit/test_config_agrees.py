@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from functions.api.kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "zookeeper-functions"
 # What is inside the package but is no function of its own.
@@ -74,7 +76,7 @@ def test_every_account_has_one_role_and_nothing_is_granted_with_a_star() -> None
 
 def test_the_event_source_may_watch_exactly_what_it_watches() -> None:
     source = _documents("sources/api-server-source.yaml")[0]
-    watched = {f"{r['kind'].lower()}s" for r in source["spec"]["resources"]}
+    watched = {KINDS[r["apiVersion"], r["kind"]].plural for r in source["spec"]["resources"]}
     roles = {d["metadata"]["name"]: d for d in _documents("config/base/rbac.yaml")[::1]
              if d["kind"] == "ClusterRole"}  # fmt: skip
     rules = roles["zookeeper-functions-zookeeper-events"]["rules"]

@@ -8,7 +8,7 @@ import pytest
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidSpec
-from functions.api.kinds import CONFIG_MAP, SECRET, SERVICE, STATEFUL_SET, Ref
+from functions.api.kinds import CONFIG_MAP, NETWORK_POLICY, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import super_user_secret
 from functions.manifests.budget import disruption_budget
@@ -53,6 +53,7 @@ from tests.unit.planned import (
 INSTALLATION = Installation("functions:1")
 STARTED = {"bootstrap": record("completed", volumes=3)}
 SET = Ref(STATEFUL_SET, "apps", "zk")
+POLICY = Ref(NETWORK_POLICY, "apps", "zk-servers")
 
 
 def _seen(of: ZooKeeperCluster) -> dict[Ref, Manifest]:
@@ -94,7 +95,9 @@ def test_everything_but_the_stateful_set_is_made_at_once() -> None:
     secret = Ref(SECRET, "apps", "zk-super-user")
     plan = _plan(new, {secret: _seen(new)[secret]})
     made = [step.manifest["kind"] for step in plan if isinstance(step, ApplyObject)]
-    assert made == ["ServiceAccount", "RoleBinding", "ConfigMap", "Service", "Service"]
+    assert made == [
+        "ServiceAccount", "RoleBinding", "ConfigMap", "NetworkPolicy", "Service", "Service"
+    ]  # fmt: skip
     assert plan[-1] == LookAgain()
 
 
@@ -163,6 +166,28 @@ def test_an_edited_port_is_mended_by_replacing_the_service_and_keeps_the_node_po
     assert isinstance(step, ReplaceObject)
     assert step.manifest["spec"]["ports"] == [ours]
     assert step.manifest["spec"]["clusterIP"] == "10.96.0.9"
+
+
+def test_a_policy_that_is_no_longer_wanted_is_removed_by_its_uid_and_once() -> None:
+    seen = _seen(cluster(STARTED))
+    of = cluster(STARTED, networkPolicy={"enabled": False})
+    (step,) = _plan(of, seen)
+    assert step == DeleteObject(POLICY, "uid-zk-servers")
+    going = {**seen[POLICY]["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert kinds(_plan(of, {**seen, POLICY: {**seen[POLICY], "metadata": going}})) == [WriteStatus]
+    without = {ref: item for ref, item in seen.items() if ref != POLICY}
+    assert kinds(_plan(of, without)) == [WriteStatus]
+
+
+def test_a_policy_that_somebody_opened_further_is_mended() -> None:
+    """In other objects what others add is theirs."""
+    of = cluster(STARTED)
+    seen = _seen(of)
+    more = [{"ports": [*seen[POLICY]["spec"]["ingress"][2]["ports"], {"port": 9}]}]
+    rules = seen[POLICY]["spec"]["ingress"]
+    (step, *_) = _plan(of, _edited(seen, POLICY, ingress=[*rules[:2], *more, *rules[3:]]))
+    assert isinstance(step, ApplyObject)
+    assert step.manifest["spec"]["ingress"] == rules
 
 
 def test_an_object_that_is_being_deleted_is_waited_for() -> None:
@@ -293,6 +318,15 @@ def _why(of: ZooKeeperCluster, pods: list[Any] = PODS, **more: Any) -> str:
     budget = disruption_budget(of, 3, 3)
     stored = {ref_of(budget): _stored(budget, "uid-of-budget")}
     return unsettled(of, pods, more.get("owned", {**_seen(of), **stored}), INSTALLATION)
+
+
+def test_a_policy_that_is_no_longer_wanted_is_looked_at() -> None:
+    of = cluster(SETTLED)
+    without = cluster(SETTLED, networkPolicy={"enabled": False})
+    budget = disruption_budget(of, 3, 3)
+    seen = {**_seen(of), ref_of(budget): _stored(budget, "uid-of-budget")}
+    assert _why(without, owned=seen) == "NetworkPolicy zk-servers is no longer wanted"
+    assert _why(without, owned={ref: seen[ref] for ref in seen if ref != POLICY}) == ""
 
 
 def _with_condition(kind: str, **more: Any) -> dict[str, Any]:

@@ -91,6 +91,10 @@ def test_an_installation_for_one_namespace_looks_at_nothing_else() -> None:
     assert (everywhere.listed, everywhere.looks_at("other")) == (None, True)
 
 
+def test_where_the_functions_run_can_be_said() -> None:
+    assert read_settings({"FUNCTIONS_NAMESPACE": "ours"}).installation.namespace == "ours"
+
+
 @pytest.mark.parametrize("name", ["KUBERNETES_TIMEOUT", "ZOOKEEPER_TIMEOUT", "CONFLICT_PAUSE"])
 def test_a_time_that_is_no_number_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}='soon' is not a number of seconds"):
