@@ -35,7 +35,7 @@ class Broker:
             answer = self._pool.request(
                 "POST", self._url, body=json.dumps(data).encode(), headers=headers
             )
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"The broker {self._url} cannot be reached: {error}") from error
         if answer.status >= 300:
             raise Unavailable(f"The broker {self._url} answers {answer.status}.")

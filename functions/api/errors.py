@@ -43,6 +43,10 @@ class Refused(FunctionError):
     """The API server refused the request for good (invalid object, forbidden)."""
 
 
+class Denied(Refused):
+    """A policy or a webhook of this Kubernetes cluster does not allow the change; says which."""
+
+
 class ReconfigRefused(Refused):
     """The servers refused a change of their member list: nothing changed, and asking again alone
     changes nothing either."""

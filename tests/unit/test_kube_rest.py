@@ -192,7 +192,7 @@ def test_a_lost_answer_is_unavailable_and_nothing_is_sent_again(server: Server) 
 
 def test_a_blocked_eviction_is_told_from_a_busy_server(server: Server) -> None:
     causes = {"causes": [{"reason": "DisruptionBudget", "message": "needs 2"}]}
-    found = (200, {"metadata": {"uid": "1"}})
+    found = (200, {"metadata": {"name": "zoo-0", "uid": "1"}})
     server.answers += [
         found,
         (429, status("would violate", details=causes)),

@@ -1,4 +1,9 @@
-"""What the API server's refusals mean: one HTTP answer in, one of our errors out. Pure."""
+"""What the API server's refusals mean: one HTTP answer in, one of our errors out. Pure.
+
+Only what the API server says itself, by a Status, is final. What stands in between (a load
+balancer, a proxy) answers with pages of its own, also that there is nothing here (404): to believe
+it would be to take a cluster for deleted.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import Any
 from functions.api.errors import (
     AlreadyExists,
     Conflict,
+    Denied,
     EvictionBlocked,
     FieldConflict,
     FunctionError,
@@ -29,6 +35,17 @@ _UNKNOWN_FIELD = "field not declared in schema"
 # server denies what it will allow once it has read the roles (tried), so it is worth another try.
 _DENIED = re.compile(r'is forbidden: User ".*" cannot ')
 
+# What a policy or a webhook of the cluster says no to. Its author chooses the status, 401 and 500
+# included, so the sentence decides, which is the API server's own.
+_ADMISSION = re.compile(
+    r"ValidatingAdmissionPolicy '.*' with binding '.*' denied request"
+    r'|admission webhook ".*" denied the request',
+    re.DOTALL,
+)
+
+# The API server's answer to a path that it does not serve, which is no Status.
+_NO_PATH = b"404 page not found"
+
 _UNAUTHORIZED = 401
 _CONFLICT = 409
 _PASSING = frozenset({408, 429})
@@ -46,10 +63,14 @@ def error_of(code: int, body: bytes) -> FunctionError:
     """Return the error that an answer of `code` stands for."""
     status = _status(body)
     sentence = _sentence(code, status, body)
-    if code == NOT_FOUND:
+    if code == NOT_FOUND and (status or body.startswith(_NO_PATH)):
         return NotFound(sentence)
     if code == GONE:
         return Expired(sentence)
+    if not status:
+        return Unavailable(f"The answer ({code}) is none of an API server: {sentence}")
+    if _ADMISSION.search(sentence):
+        return Denied(sentence)
     if code == _CONFLICT:
         return _conflict(status, sentence)
     if code == _UNAUTHORIZED:
@@ -87,11 +108,12 @@ def _conflict(status: dict[str, Any], sentence: str) -> Conflict:
 
 
 def _status(body: bytes) -> dict[str, Any]:
+    """Return the Status in a body; nothing when it holds none."""
     try:
         status = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return status if isinstance(status, dict) else {}
+    return status if isinstance(status, dict) and status.get("kind") == "Status" else {}
 
 
 def _causes(status: dict[str, Any]) -> list[dict[str, Any]]:

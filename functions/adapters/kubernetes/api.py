@@ -32,7 +32,7 @@ class KubernetesApi:
     def get(self, ref: Ref) -> Manifest | None:
         """Return the object as it is now, or None when there is none."""
         try:
-            return self._rest.call("GET", _path(ref))
+            return _object(ref, self._rest.call("GET", _path(ref)))
         except NotFound:
             return None
 
@@ -64,18 +64,20 @@ class KubernetesApi:
         body = without_empty_status(manifest)
         query = {"fieldManager": manager, "force": str(force).lower(), **_STRICT}
         try:
-            return self._rest.call("PATCH", path, query=query, body=body, content_type=_APPLY)
+            answer = self._rest.call("PATCH", path, query=query, body=body, content_type=_APPLY)
         except NotFound as error:
             raise _nowhere(ref, error) from error
+        return _object(ref, answer)
 
     def replace(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Replace the whole object by compare-and-set on its resourceVersion."""
         ref = ref_of(manifest)
         query = {"fieldManager": manager, **_STRICT}
         try:
-            return self._rest.call("PUT", _path(ref), query=query, body=manifest)
+            answer = self._rest.call("PUT", _path(ref), query=query, body=manifest)
         except NotFound as error:
             raise _nowhere(ref, error) from error
+        return _object(ref, answer)
 
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
@@ -83,11 +85,12 @@ class KubernetesApi:
         check_create(manifest)
         query = {"fieldManager": manager, **_STRICT}
         try:
-            return self._rest.call(
+            answer = self._rest.call(
                 "POST", _collection(ref.kind, ref.namespace), query=query, body=manifest
             )
         except NotFound as error:
             raise _nowhere(ref, error) from error
+        return _object(ref, answer)
 
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Delete the object with exactly this uid; one that is already gone is success."""
@@ -142,10 +145,27 @@ class KubernetesApi:
                 _collection(kind, namespace),
                 query={**query, "continue": place} if place else query,
             )
-            found += [_typed(kind, item) for item in page.get("items") or []]
-            place = page["metadata"].get("continue", "")
+            items, place = _page(kind, page)
+            found += items
             if not place:
                 return found
+
+
+def _object(ref: Ref, answer: dict[str, Any]) -> Manifest:
+    """Return the answer as the object that was meant; raises Unavailable when it is another."""
+    metadata = answer.get("metadata")
+    # Of an object whose name the API server makes up, any name is right.
+    if not isinstance(metadata, dict) or (ref.name and metadata.get("name") != ref.name):
+        raise Unavailable(f"The answer about {ref.kind.name} {ref.name} is not of that object.")
+    return answer
+
+
+def _page(kind: Kind, answer: dict[str, Any]) -> tuple[Manifests, str]:
+    """Return the objects of one page of a list and where the next begins, if there is one."""
+    items, metadata = answer.get("items"), answer.get("metadata")
+    if not isinstance(items, list | None) or not isinstance(metadata, dict):
+        raise Unavailable(f"The answer to a list of {kind.plural} is no list.")
+    return [_typed(kind, item) for item in items or []], metadata.get("continue", "")
 
 
 def _nowhere(ref: Ref, error: NotFound) -> Conflict | Refused:
