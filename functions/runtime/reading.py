@@ -39,7 +39,6 @@ from functions.planning.seen import (
 )
 from functions.runtime.world import World
 
-MOST_AT_ONCE = 16
 T = TypeVar("T")
 
 
@@ -103,7 +102,7 @@ def ask_servers(
 ) -> dict[str, Answer]:
     """Return what every pod's server says of itself, all asked at once; `port` 0: the clients'."""
     asked = port or cluster.spec.config.client_port
-    return _of_each(pods, lambda pod: _ask(pod, asked, world))
+    return _of_each(pods, lambda pod: _ask(pod, asked, world), world)
 
 
 def read_servers(
@@ -125,16 +124,17 @@ def read_disks(
     answering = servers.stats.keys() if servers.leader is not None else ()
     ids = {pod.name: names.server_id(cluster, pod.name) for pod in pods}
     asked = [pod for pod in pods if ids[pod.name] not in answering]
-    reports = _of_each(asked, lambda pod: _disk(pod, world))
+    reports = _of_each(asked, lambda pod: _disk(pod, world), world)
     return {ids[name]: report for name, report in reports.items() if report is not None}
 
 
-def _of_each(pods: Sequence[SeenPod], ask: Callable[[SeenPod], T]) -> dict[str, T]:
+def _of_each(pods: Sequence[SeenPod], ask: Callable[[SeenPod], T], world: World) -> dict[str, T]:
     """Return the answer of each pod that has an address, by its name, all asked at once."""
     reachable = [pod for pod in pods if pod.address]
-    if not reachable:
-        return {}
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(reachable))) as threads:
+    at_once = min(world.settings.servers_at_once, len(reachable))
+    if at_once <= 1:
+        return {pod.name: ask(pod) for pod in reachable}
+    with ThreadPoolExecutor(at_once) as threads:
         return dict(zip((pod.name for pod in reachable), threads.map(ask, reachable), strict=True))
 
 

@@ -24,9 +24,10 @@ class Settings:
 
     `conflict_pause` is the longest wait in seconds before a delivery that met a conflict looks
     again; it grows with each try. `confirm_seconds` is how long members are asked whether a change
-    of their list took effect. A restore is patient with servers that stop or start for
-    `restore_seconds`, with those that come last for `restore_last_seconds`, and with what it left
-    behind for `restore_clean_seconds`.
+    of their list took effect. At most `servers_at_once` servers are asked at the same time; with 1
+    they are asked one after the other, in the thread of the caller. A restore is patient with
+    servers that stop or start for `restore_seconds`, with those that come last for
+    `restore_last_seconds`, and with what it left behind for `restore_clean_seconds`.
     """
 
     functions_image: str = DEFAULT_IMAGE
@@ -37,6 +38,7 @@ class Settings:
     zookeeper_timeout: float = 2.0
     conflict_pause: float = 0.05
     confirm_seconds: float = 5.0
+    servers_at_once: int = 16
     restore_seconds: float = 600.0
     restore_last_seconds: float = 60.0
     restore_clean_seconds: float = 600.0

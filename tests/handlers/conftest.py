@@ -122,7 +122,8 @@ class Simulation:
             now=self._now,
             emit=self._emit,
             fresh_password=self.passwords,
-            settings=Settings(conflict_pause=0.0),
+            # One after the other: no thread is started, and every call has its number.
+            settings=Settings(conflict_pause=0.0, servers_at_once=1),
         )
 
     def _now(self) -> datetime:
@@ -136,9 +137,10 @@ class Simulation:
         self.traceparents.append(attributes.get("traceparent", ""))
 
     def fork(self) -> Simulation:
-        """Return another world that is the same so far; stored objects never change."""
-        stored = self.kube._store.snapshot().values()
-        return copy.deepcopy(self, {id(item): item for item in stored})
+        """Return another world that is the same so far, sharing what never changes."""
+        stored = self.kube._store.snapshot()
+        kept = (*stored, *stored.values(), *self.kube.writes, *KINDS.values())
+        return copy.deepcopy(self, {id(item): item for item in kept})
 
     def is_as(self, other: Simulation) -> bool:
         """Whether this fork of `other` (or the other way round) holds the very same objects."""
@@ -203,7 +205,7 @@ class Simulation:
         return next(((c.status, c.reason) for c in found), ("", ""))
 
     def events(self) -> list[str]:
-        return [event["reason"] for event in self.kube.list(EVENT, None)]
+        return [event["reason"] for event in self.kube.stored(EVENT)]
 
     def pods(self) -> list[str]:
         return [pod["metadata"]["name"] for pod in self.kube.list(POD, NAMESPACE)]
@@ -214,7 +216,7 @@ class Simulation:
         return [
             f"{found['kind']} {found['metadata']['name']}"
             for kind in kinds
-            for found in self.kube.list(kind, None)
+            for found in self.kube.stored(kind)
         ]
 
     # What Knative does.
@@ -233,12 +235,12 @@ class Simulation:
     def round(self, functions: Iterable[str] = CLUSTER_FUNCTIONS) -> int:
         """Deliver one event about every cluster to each function; return how much was written."""
         before = len(self.kube.writes)
-        for cluster in self.kube.list(CLUSTER, None):
+        for cluster in self.kube.stored(CLUSTER):
             ref = Ref(CLUSTER, cluster["metadata"]["namespace"], cluster["metadata"]["name"])
             for function in functions:
                 assert self.deliver(function, ref).status in (204, 409, 503)
         for kind, function in OTHER_FUNCTIONS.items():
-            for found in self.kube.list(kind, None):
+            for found in self.kube.stored(kind):
                 assert self.deliver(function, ref_of(found)).status in (204, 409, 503)
         return len(self.kube.writes) - before
 
@@ -255,11 +257,11 @@ class Simulation:
 
     def kubernetes(self) -> bool:
         """Run the controllers and the nodes once; return whether they changed anything."""
-        before = len(self.kube.list(POD, None))
+        before = len(self.kube.stored(POD))
         self.kube.collect_garbage()
-        changed = [len(self.kube.list(POD, None)) != before]
-        changed += [self._run_set(found) for found in self.kube.list(STATEFUL_SET, None)]
-        changed += [self._observe_generation(found) for found in self.kube.list(BUDGET, None)]
+        changed = [len(self.kube.stored(POD)) != before]
+        changed += [self._run_set(found) for found in self.kube.stored(STATEFUL_SET)]
+        changed += [self._observe_generation(found) for found in self.kube.stored(BUDGET)]
         changed += [self._drop_orphan(pod) for pod in self._server_pods()]
         self._stop_servers_without_pod()
         changed += [self._run_pod(pod) for pod in self._server_pods()]
@@ -272,7 +274,7 @@ class Simulation:
         return timestamp(self.clock)
 
     def _server_pods(self) -> list[Manifest]:
-        found = self.kube.list(POD, None)
+        found = self.kube.stored(POD)
         return [p for p in found if p["metadata"]["ownerReferences"][0]["kind"] != "Job"]
 
     def fire(self, name: str = "backup-nightly") -> bool:
@@ -293,7 +295,7 @@ class Simulation:
         return changed
 
     def _stop_servers_without_pod(self) -> None:
-        running = {self._address(pod) for pod in self.kube.list(POD, None)}
+        running = {self._address(pod) for pod in self.kube.stored(POD)}
         for ensemble in self.zookeeper.ensembles:
             for server in ensemble.servers.values():
                 server.is_up = server.is_up and server.host in running
@@ -487,7 +489,7 @@ class Simulation:
         volumes = self.jobs.volumes
         volumes.claims = {
             (c["metadata"]["namespace"], c["metadata"]["name"]): c["metadata"]["uid"]
-            for c in self.kube.list(PERSISTENT_VOLUME_CLAIM, None)
+            for c in self.kube.stored(PERSISTENT_VOLUME_CLAIM)
         }
         for key, ensemble in self.ensembles.items():
             up = [s for s in ensemble.servers.values() if s.is_up and ensemble.mode_of(s.id)]

@@ -46,8 +46,8 @@ class JobController:
 
     def run(self, kube: MemoryKube, now: str) -> bool:
         """Take every Job one step on; return whether anything changed."""
-        steps = [self._job(job, kube, now) for job in kube.list(JOB, None)]
-        steps += [self._cron_job(found, kube) for found in kube.list(CRON_JOB, None)]
+        steps = [self._job(job, kube, now) for job in kube.stored(JOB)]
+        steps += [self._cron_job(found, kube) for found in kube.stored(CRON_JOB)]
         return any(steps)
 
     def fire(self, kube: MemoryKube, ref: Ref, minute: int, now: str) -> bool:
@@ -78,7 +78,7 @@ class JobController:
         metadata, status = found["metadata"], dict(found.get("status", {}))
         own = [
             job
-            for job in kube.list(JOB, metadata["namespace"])
+            for job in kube.stored(JOB)
             if job["metadata"]["ownerReferences"][0]["uid"] == metadata["uid"]
         ]
         active = [{"name": job["metadata"]["name"]} for job in own if not _end(job)]
@@ -113,7 +113,7 @@ class JobController:
             return False
         pods = [
             pod
-            for pod in kube.list(POD, job["metadata"]["namespace"])
+            for pod in kube.stored(POD)
             if pod["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
         ]
         phases = [pod.get("status", {}).get("phase", "Pending") for pod in pods]

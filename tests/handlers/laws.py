@@ -40,7 +40,7 @@ SLICES = {
 
 def objects(simulation: Any) -> list[Manifest]:
     """Return every object but the Events."""
-    return [item for kind in _KINDS for item in simulation.kube.list(kind, None)]
+    return [item for kind in _KINDS for item in simulation.kube.stored(kind)]
 
 
 def end_state(simulation: Any) -> str:
@@ -90,13 +90,13 @@ def _stripped(item: Manifest) -> Manifest:
 
 def check_invariants(simulation: Any) -> None:
     """Check what must be so after every single step."""
-    clusters = simulation.kube.list(CLUSTER, None)
+    clusters = simulation.kube.stored(CLUSTER)
     assert simulation.jobs.volumes.mixes == []
     assert max(Counter(simulation.markers).values(), default=1) == 1, "a second marker for a volume"
     for cluster in clusters:
         _check_record(simulation, cluster)
         _check_owners(cluster, "status", SLICES)
-    for found in simulation.kube.list(STATEFUL_SET, None):
+    for found in simulation.kube.stored(STATEFUL_SET):
         writers = {"scale": {"f:replicas"}}
         for entry in found["metadata"].get("managedFields", []):
             if entry["manager"] in ("reconcile-cluster", "scale"):

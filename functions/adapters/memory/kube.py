@@ -93,14 +93,16 @@ class MemoryKube:
         """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
         with self.faults.around():
             self._check_served(kind)
-            found = self._seen()
-            return [
-                found[ref].shown()
-                for ref in sorted(found, key=lambda ref: (ref.namespace, ref.name))
+            seen = self._seen()
+            found = [
+                ref
+                for ref in seen
                 if ref.kind == kind
                 and namespace in (None, "", ref.namespace)
-                and has_labels(found[ref].object, labels or {})
+                and has_labels(seen[ref].object, labels or {})
             ]
+            found.sort(key=lambda ref: (ref.namespace, ref.name))
+            return [seen[ref].shown() for ref in found]
 
     def apply(
         self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = False
@@ -220,6 +222,10 @@ class MemoryKube:
         item = joined(_over(_identified(live.object), halves[MAIN]), halves[STATUS])
         return self._store.write(ref, item, {**kept, **owners}).shown()
 
+    def stored(self, kind: Kind) -> Manifests:
+        """Return all objects of `kind` as `list` does, not copied: to be read, never changed."""
+        return [stored.to_read for _, stored in self._store.items(kind)]
+
     def collect_garbage(self) -> None:
         """Delete what names owners that are all gone, and then what that leaves behind."""
         while orphans := self._orphans():
@@ -249,8 +255,8 @@ class MemoryKube:
     def _all(self, kind: Kind, beside: Ref) -> Iterable[Object]:
         return [
             stored.object
-            for ref, stored in self._store.items()
-            if ref.kind == kind and ref.namespace == beside.namespace
+            for ref, stored in self._store.items(kind)
+            if ref.namespace == beside.namespace
         ]
 
     def _check_served(self, kind: Kind) -> None:

@@ -34,6 +34,11 @@ class Stored:
         return copy
 
     @cached_property
+    def to_read(self) -> Object:
+        """The same, once for all who promise to change nothing in it."""
+        return self.shown()
+
+    @cached_property
     def _bytes(self) -> bytes:
         # Objects are read far more often than written: the answer is put together once.
         fields = managed_fields(self.object["apiVersion"], self.owners, self.written)
@@ -58,9 +63,10 @@ class Store:
     def get(self, ref: Ref) -> Stored | None:
         return self._objects.get(ref)
 
-    def items(self) -> list[tuple[Ref, Stored]]:
-        """Return all objects in the order the API server lists them."""
-        return sorted(self._objects.items(), key=lambda entry: _order(entry[0]))
+    def items(self, kind: Kind | None = None) -> list[tuple[Ref, Stored]]:
+        """Return all objects (of `kind`) in the order the API server lists them."""
+        found = [item for item in self._objects.items() if kind in (None, item[0].kind)]
+        return sorted(found, key=lambda entry: _order(entry[0]))
 
     def blank(self, ref: Ref, metadata: Mapping[str, Any]) -> tuple[Ref, Object]:
         """Return a new object with nothing in it, under a made-up name where none is given."""
