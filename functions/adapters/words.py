@@ -20,16 +20,19 @@ _VERSION = re.compile(r"^Zookeeper version:\s*([0-9]+(?:\.[0-9]+)*)", re.MULTILI
 _FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S+)\r?$", re.MULTILINE)
 
 
-def ask(word: str, host: str, port: int, *, timeout: float) -> str:
+def ask(word: str, host: str, port: int, *, timeout: float, most: int = MAX_BYTES) -> str:
     """Return the whole answer to `word`; raises Unavailable when there is none within `timeout`."""
-    answer = exchange(word, word.encode(), host, port, timeout=timeout)
-    return _text(answer, f"{host}:{port} answered `{word}` with")
+    answer = exchange(word, word.encode(), host, port, timeout=timeout, most=most)
+    return _text(answer, f"{host}:{port} answered `{word}` with", most)
 
 
-def exchange(what: str, request: bytes, host: str, port: int, *, timeout: float) -> bytes:
+def exchange(
+    what: str, request: bytes, host: str, port: int, *, timeout: float, most: int = MAX_BYTES
+) -> bytes:
     """Send `request` and return all that comes until the other side closes.
 
-    Raises Unavailable when that takes longer than `timeout`; `what` was asked, for its sentence.
+    Of more than `most` bytes a little over `most` is returned. Raises Unavailable when it takes
+    longer than `timeout`; `what` was asked, for its sentence.
     """
     where = f"{host}:{port}"
     deadline = time.monotonic() + timeout
@@ -38,7 +41,7 @@ def exchange(what: str, request: bytes, host: str, port: int, *, timeout: float)
         with socket.create_connection((host, port), timeout=within) as connection:
             connection.settimeout(timeout)
             connection.sendall(request)
-            return _read(connection, deadline)
+            return _read(connection, deadline, most)
     except TimeoutError as error:
         raise Unavailable(f"{where} did not answer `{what}` within {timeout:g} s.") from error
     except OSError as error:
@@ -73,24 +76,24 @@ def parse_conf(text: str, where: str) -> EnsembleConfig:
         raise Unavailable(_not_understood("conf", text, where)) from error
 
 
-def _read(connection: socket.socket, deadline: float) -> bytes:
-    """Read until the server closes; never longer than `deadline`, never much over MAX_BYTES."""
-    answer = b""
-    while len(answer) <= MAX_BYTES:
+def _read(connection: socket.socket, deadline: float, most: int) -> bytes:
+    """Read until the server closes; never longer than `deadline`, never much over `most`."""
+    answer = bytearray()
+    while len(answer) <= most:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         connection.settimeout(left)
         block = connection.recv(MAX_BYTES)
         if not block:
-            return answer
+            break
         answer += block
-    return answer
+    return bytes(answer)
 
 
-def _text(answer: bytes, what: str) -> str:
-    if len(answer) > MAX_BYTES:
-        raise Unavailable(f"{what} more than {MAX_BYTES} bytes: is this a ZooKeeper server?")
+def _text(answer: bytes, what: str, most: int) -> str:
+    if len(answer) > most:
+        raise Unavailable(f"{what} more than {most} bytes: is this a ZooKeeper server?")
     try:
         text = answer.decode()
     except UnicodeDecodeError as error:

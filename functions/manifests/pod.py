@@ -20,9 +20,8 @@ from functions.manifests.names import (
     labels,
     selector,
     service_account_name,
-    super_user_secret_name,
 )
-from functions.manifests.pod_programs import agent_container, prepare_container
+from functions.manifests.pod_programs import agent_container, prepare_container, super_digest
 from functions.manifests.server_version import has_native_metrics
 
 SUPER_USER_ANNOTATION = "zookeeper.example.com/super-user"
@@ -87,13 +86,9 @@ def _server(cluster: ZooKeeperCluster) -> Manifest:
 
 
 def _server_env(cluster: ZooKeeperCluster) -> list[Manifest]:
-    secret = super_user_secret_name(cluster)
     own = [env.model_dump(by_alias=True, exclude_none=True) for env in cluster.spec.env]
     return [
-        {
-            "name": "SUPER_DIGEST",
-            "valueFrom": {"secretKeyRef": {"name": secret, "key": "digest"}},
-        },
+        super_digest(cluster),
         {"name": "ZK_SERVER_HEAP", "value": str(heap_mib(cluster))},
         {"name": "SERVER_JVMFLAGS", "value": " ".join(_jvm_flags(cluster))},
         {"name": "ZOO_LOG_DIR", "value": "/tmp"},

@@ -20,6 +20,7 @@ from functions.manifests.names import (
     LOG_MOUNT,
     PREPARE_CONTAINER,
     service_domain,
+    super_user_secret_name,
 )
 
 # The seed system's helper images: their programs are ours now.
@@ -38,17 +39,13 @@ def helper_image(cluster: ZooKeeperCluster, functions_image: str) -> str:
 
 def prepare_container(cluster: ZooKeeperCluster, installation: Installation) -> Manifest:
     """Return the init container that decides what the server starts from."""
-    config = cluster.spec.config
     return {
         **_program(PREPARE_CONTAINER, cluster, installation),
         "env": [
             {"name": "CLUSTER", "value": cluster.metadata.name},
             {"name": "DOMAIN", "value": service_domain(cluster)},
             *_folders(cluster),
-            {"name": "CLIENT_PORT", "value": str(config.client_port)},
-            {"name": "QUARANTINE_PORT", "value": str(quarantine_port(cluster.spec))},
-            {"name": "FOLLOWER_PORT", "value": str(config.follower_port)},
-            {"name": "LEADER_ELECTION_PORT", "value": str(config.leader_election_port)},
+            *_server_ports(cluster),
             {"name": "CLAIM", "value": _marked_claim(cluster)},
             _field("NAMESPACE", "metadata.namespace"),
             _field("POD_NAME", "metadata.name"),
@@ -65,7 +62,7 @@ def prepare_container(cluster: ZooKeeperCluster, installation: Installation) -> 
 
 
 def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Manifest:
-    """Return the sidecar that tells of the server's role and answers what its volume holds.
+    """Return the sidecar that tells of the server's role and answers what is asked about it.
 
     It has no probe: whether a pod is ready is the server's alone to say. It has no limit of
     processor time, because a held-up agent would be late when a leader is lost; its request says
@@ -75,10 +72,12 @@ def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Ma
     return {
         **_program(AGENT_CONTAINER, cluster, installation),
         "env": [
+            {"name": "CLUSTER", "value": cluster.metadata.name},
+            {"name": "DOMAIN", "value": service_domain(cluster)},
             *_folders(cluster),
-            {"name": "CLIENT_PORT", "value": str(cluster.spec.config.client_port)},
-            {"name": "QUARANTINE_PORT", "value": str(quarantine_port(cluster.spec))},
+            *_server_ports(cluster),
             {"name": "AGENT_PORT", "value": str(AGENT_PORT)},
+            super_digest(cluster),
             *([{"name": "BROKER_URL", "value": broker}] if broker else []),
             _field("NAMESPACE", "metadata.namespace"),
             _field("POD_NAME", "metadata.name"),
@@ -112,6 +111,22 @@ def _folders(cluster: ZooKeeperCluster) -> list[Manifest]:
         {"name": "RAW_CFG_DIR", "value": config.raw_config_dir},
         {"name": "STATIC_CONFIG", "value": config.static_config},
     ]
+
+
+def _server_ports(cluster: ZooKeeperCluster) -> list[Manifest]:
+    config = cluster.spec.config
+    return [
+        {"name": "CLIENT_PORT", "value": str(config.client_port)},
+        {"name": "QUARANTINE_PORT", "value": str(quarantine_port(cluster.spec))},
+        {"name": "FOLLOWER_PORT", "value": str(config.follower_port)},
+        {"name": "LEADER_ELECTION_PORT", "value": str(config.leader_election_port)},
+    ]
+
+
+def super_digest(cluster: ZooKeeperCluster) -> Manifest:
+    """Return the variable with what a server knows of its super user; no password is in a pod."""
+    secret = {"name": super_user_secret_name(cluster), "key": "digest"}
+    return {"name": "SUPER_DIGEST", "valueFrom": {"secretKeyRef": secret}}
 
 
 def _field(name: str, path: str) -> Manifest:

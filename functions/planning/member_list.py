@@ -16,8 +16,10 @@ OBSERVER = "observer"
 # What a server puts before a bare client port.
 ANY_ADDRESS = "0.0.0.0"
 
-_LINE = re.compile(r"^server\.(\d+)\s*=\s*(.+?)\s*$")
-_VERSION = re.compile(r"^version\s*=\s*([0-9a-fA-F]+)\s*$", re.MULTILINE)
+# Whatever is at a server's address may send such lines: a match takes no more than one pass over
+# the text, and no number is longer than ZooKeeper's own.
+_LINE = re.compile(r"server\.([0-9]{1,9})\s*=\s*(\S.*)")
+_VERSION = re.compile(r"^version[ \t]*=[ \t]*([0-9a-fA-F]{1,16})[ \t]*\r?$", re.MULTILINE)
 _ROLES = (PARTICIPANT, OBSERVER)
 
 
@@ -35,7 +37,7 @@ def parse_config(text: str) -> EnsembleConfig:
 
 def parse_member(line: str) -> Member:
     """Return what one `server.<id>=` line says; raises ValueError for anything else."""
-    found = _LINE.match(line)
+    found = _LINE.fullmatch(line.rstrip())
     if found is None:
         raise ValueError(f"{line!r} is no line of a member list (server.<id>=<address>)")
     quorum, semicolon, client = found[2].partition(";")

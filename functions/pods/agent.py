@@ -1,7 +1,8 @@
 """Stay beside one server: `python -m functions.pods.agent`, the sidecar of every pod.
 
-It tells the broker when the server's role changes, answers what its volume holds (`GET /disk`), and
-never ends because something else is out of order: a pod is ready only while all its containers run.
+It tells the broker when the server's role changes, answers what the server says and its volume
+holds, takes what may be asked of the planner (docs/agent.md), and never ends because something else
+is out of order: a pod is ready only while all its containers run.
 Memory counts here, once per server: only the standard library and small modules of our own are
 imported.
 """
@@ -21,8 +22,11 @@ from types import FrameType
 from functions.api.kinds import POD, Ref
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
-from functions.pods.endpoints import Endpoints
+from functions.pods.endpoints import Endpoints, Paths, showing
+from functions.pods.member_requests import member_requests
+from functions.pods.own_ensemble import own_ensemble
 from functions.pods.role import roles
+from functions.pods.server_reports import reports
 from functions.pods.telling import Teller, post_event
 from functions.runtime.events import role_event
 
@@ -81,11 +85,16 @@ def report_roles(environment: Mapping[str, str]) -> tuple[Callable[[], None], ..
         return ()
     pod = Ref(POD, environment["NAMESPACE"], environment["POD_NAME"])
     teller = Teller(lambda role: post_event(broker, *role_event(pod, role)))
-    port, closed = (int(environment[name]) for name in ("CLIENT_PORT", "QUARANTINE_PORT"))
+    port, closed = _server_ports(environment)
     return (
         lambda: watch(roles(port, closed_port=closed), teller.tell),
         teller.tell_next,
     )
+
+
+def _server_ports(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Return the port for clients, and the one of a server whose data was just restored."""
+    return int(environment["CLIENT_PORT"]), int(environment["QUARANTINE_PORT"])
 
 
 def watch(seen: Iterable[str], tell: Callable[[str], None]) -> None:
@@ -110,15 +119,24 @@ def _go_on(work: Callable[[], None]) -> None:
 
 def serve(environment: Mapping[str, str]) -> None:
     """Answer requests for ever; a port that cannot be had is tried again."""
-    folders = Folders.named_by(environment)
+    paths = paths_of(environment)
     address = ("", int(environment["AGENT_PORT"]))
     while True:
         try:
-            server = Endpoints(address, {"/disk": lambda: disk_report(folders)})
-            server.serve_forever(POLL_SECONDS)
+            Endpoints(address, paths).serve_forever(POLL_SECONDS)
         except OSError as error:
             log.warning("cannot listen on port %s: %s", address[1], error)
             time.sleep(PAUSE_SECONDS)
+
+
+def paths_of(environment: Mapping[str, str]) -> Paths:
+    """Return all that this agent answers."""
+    folders = Folders.named_by(environment)
+    return {
+        "/disk": showing(lambda: disk_report(folders)),
+        **reports(_server_ports(environment)),
+        **member_requests(own_ensemble(environment)),
+    }
 
 
 if __name__ == "__main__":

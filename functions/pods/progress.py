@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from functions.pods.endpoints import Endpoints
+from functions.pods.endpoints import Endpoints, showing
 
 log = logging.getLogger("progress")
 
@@ -77,7 +77,7 @@ def served(environment: Mapping[str, str]) -> Iterator[Progress]:
     progress = Progress()
     port = int(environment.get("PROGRESS_PORT") or PORT)
     try:
-        server = Endpoints(("", port), {"/progress": progress.seen})
+        server = Endpoints(("", port), {"/progress": showing(progress.seen)})
     except OSError as error:
         log.warning("the progress cannot be served on port %s: %s", port, error)
         yield progress

@@ -15,6 +15,8 @@ from functions.api.kinds import KINDS, Ref
 
 API_SERVER_EVENT = "dev.knative.apiserver."
 ROLE_EVENT = "com.example.zookeeper.role.changed"
+ASKED_EVENT = "com.example.zookeeper.members.asked"
+AGENT_EVENTS = (ROLE_EVENT, ASKED_EVENT)
 PING_EVENT = "dev.knative.sources.ping"
 LARGEST_BODY = 1 << 20
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -62,10 +64,10 @@ def subject_of(event: Event) -> Ref | None:
     Raises InvalidEvent when the event names no object, or is neither one of the API server source's
     nor an agent's.
     """
-    if not event.type.startswith(API_SERVER_EVENT) and event.type != ROLE_EVENT:
+    if not event.type.startswith(API_SERVER_EVENT) and event.type not in AGENT_EVENTS:
         raise InvalidEvent(
             f"Events of type {event.type!r} are not for this function: it takes "
-            f"{API_SERVER_EVENT}* and {ROLE_EVENT} (docs/concepts.md, Events)."
+            f"{API_SERVER_EVENT}* and {', '.join(AGENT_EVENTS)} (docs/concepts.md, Events)."
         )
     named = {key: event.attributes.get(key, "") for key in ("apiversion", "kind", "name")}
     if missing := [key for key, value in named.items() if not value]:
@@ -110,3 +112,12 @@ def role_event(pod: Ref, role: str) -> tuple[dict[str, str], dict[str, str]]:
     attributes, data = reference_event(pod)
     changed = {"type": ROLE_EVENT, "source": "zookeeper-functions/agent", "role": role}
     return {**attributes, **changed}, data
+
+
+def asked_event(pod: Ref) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (attributes, data) as the agent of `pod` sends them when somebody hurries a change.
+
+    It says nothing of what was asked: the planner looks at the spec, as it does for any event.
+    """
+    attributes, data = reference_event(pod)
+    return {**attributes, "type": ASKED_EVENT, "source": "zookeeper-functions/agent"}, data

@@ -20,7 +20,7 @@ from functions.planning.ensemble import DiskReport, EnsembleConfig
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
-from functions.pods.endpoints import Endpoints
+from functions.pods.endpoints import Endpoints, showing
 from functions.runtime.world import ZooKeeper
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.processes import until
@@ -100,7 +100,7 @@ class Real:
             data=data, log=data, config=home, raw_config=home, static_config="zoo.cfg"
         )
         address = (host(self, id), AGENT_PORT)
-        return Endpoints(address, {"/disk": lambda: disk_report(folders)})
+        return Endpoints(address, {"/disk": showing(lambda: disk_report(folders))})
 
 
 Sides = Callable[..., Side]

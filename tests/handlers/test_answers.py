@@ -62,7 +62,7 @@ def _is_quiet(answer: Any) -> bool:
 
 
 SUFFIXES = (
-    "", "-owned", "-claim", "-all", "-no-object", "-role", "-job", "-cron-job",
+    "", "-owned", "-claim", "-all", "-no-object", "-role", "-asked", "-job", "-cron-job",
 )  # fmt: skip
 SAMPLES = [
     pytest.param(name, path.stem, id=path.stem)

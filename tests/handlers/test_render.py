@@ -240,6 +240,7 @@ RENDERED = [
     ("scale", "scale", "adopting"),
     ("scale", "scale", "serving"),
     ("scale", "scale", "growing"),
+    ("scale", "scale-asked", "growing"),
     ("scale", "scale", "stopping"),
     ("roll", "roll", "serving"),
     ("roll", "roll", "outdated"),

@@ -17,7 +17,7 @@ from functions.adapters.words import MAX_BYTES
 from functions.api import ports
 from functions.api.errors import Unavailable
 from functions.planning.progress import Progress
-from functions.pods.endpoints import Endpoints
+from functions.pods.endpoints import Endpoints, showing
 from functions.pods.progress import PORT
 from functions.runtime.world import AdminServers, JobPrograms
 from tests.unit.serving import Reply
@@ -60,7 +60,7 @@ class Real:
         return HttpAdminServers(timeout=SECONDS), self._serve("/commands/leader", answer, leader)
 
     def _serve(self, path: str, answer: dict[str, Any], told: object) -> int:
-        server = Endpoints(("127.0.0.1", 0), {path: lambda: answer})
+        server = Endpoints(("127.0.0.1", 0), {path: showing(lambda: answer)})
         port = int(server.server_address[1])
         if told is None:
             server.server_close()

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from functions.pods import endpoints
 from functions.pods.agent import FAREWELL_SECONDS
+from functions.pods.connections import MOST_OF_ONE
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
-from functions.pods.endpoints import Endpoint, Endpoints
+from functions.pods.endpoints import Endpoints, showing
 from tests.unit.zookeeper_files import WHOLE_SNAPSHOT, log_of
 
 ROOT = Path(__file__).parents[2]
@@ -104,8 +104,9 @@ def test_data_of_which_nothing_can_be_read_is_not_called_empty(folders: Folders)
 
 
 @contextmanager
-def _serving(**paths: Endpoint) -> Iterator[int]:
-    server = Endpoints(("127.0.0.1", 0), {f"/{name}": found for name, found in paths.items()})
+def _serving(**reads: Callable[[], dict[str, Any]]) -> Iterator[int]:
+    paths = {f"/{name}": showing(read) for name, read in reads.items()}
+    server = Endpoints(("127.0.0.1", 0), paths)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
@@ -141,9 +142,10 @@ def _unreadable() -> dict[str, Any]:
         pytest.param("GET", "/disk/", 404, id="another-path"),
         pytest.param("GET", "/../etc/passwd", 404, id="no-files"),
         pytest.param("POST", "/disk", 405, id="post"),
-        pytest.param("PUT", "/nothing", 405, id="put"),
+        pytest.param("PUT", "/nothing", 404, id="put"),
         pytest.param("DELETE", "/disk", 405, id="delete"),
-        pytest.param("OPTIONS", "*", 405, id="options"),
+        pytest.param("HEAD", "/disk", 405, id="head"),
+        pytest.param("OPTIONS", "*", 404, id="options"),
     ],
 )
 def test_what_is_answered(method: str, path: str, status: int) -> None:
@@ -157,7 +159,7 @@ def test_what_is_answered(method: str, path: str, status: int) -> None:
 
 
 def test_a_crowd_is_turned_away_and_the_next_is_served_again() -> None:
-    """Four are served at once; who comes on top finds the connection closed."""
+    """Some of one address are served at once; who comes on top finds the connection closed."""
     entered, go_on = threading.Semaphore(0), threading.Event()
 
     def slow() -> dict[str, Any]:
@@ -166,7 +168,7 @@ def test_a_crowd_is_turned_away_and_the_next_is_served_again() -> None:
         return {}
 
     with _serving(slow=slow) as port:
-        waiting = [_begun(port) for _ in range(endpoints.MOST_AT_ONCE)]
+        waiting = [_begun(port) for _ in range(MOST_OF_ONE)]
         assert all(entered.acquire(timeout=5) for _ in waiting)
         with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
             _ask(port, "GET", "/slow")
@@ -194,7 +196,7 @@ def _is_served_soon(port: int, path: str) -> bool:
 
 def test_a_client_that_breaks_off_leaves_nothing_behind() -> None:
     with _serving(disk=lambda: {}) as port:
-        for _ in range(3 * endpoints.MOST_AT_ONCE):
+        for _ in range(3 * MOST_OF_ONE):
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
                 connection.sendall(b"GET /disk HT")
         assert _is_served_soon(port, "/disk")
@@ -224,6 +226,8 @@ def agent(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
         names = ("DATA_DIR", "DATA_LOG_DIR", "CFG_DIR", "RAW_CFG_DIR")
         variables = {**dict.fromkeys(names, str(tmp_path)), "STATIC_CONFIG": "zoo.cfg"}
         ports = {"AGENT_PORT": str(port), "CLIENT_PORT": str(client_port), "QUARANTINE_PORT": "0"}
+        ports |= {"FOLLOWER_PORT": "2888", "LEADER_ELECTION_PORT": "3888"}
+        variables |= {"CLUSTER": "zk", "DOMAIN": "zk.apps.svc.cluster.local"}
         command = [sys.executable, "-m", "functions.pods.agent"]
         process = subprocess.Popen(command, cwd=ROOT, env={**variables, **ports})
         started.append(process)

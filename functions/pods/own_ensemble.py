@@ -1,0 +1,51 @@
+"""The ensemble around one agent: its member list, its spec and the way to its planner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.adapters.words import ask, parse_conf
+from functions.api.errors import Refused, Unavailable
+from functions.api.kinds import CLUSTER, POD, Ref
+from functions.planning.ensemble import EnsembleConfig
+from functions.pods.member_requests import Ensemble
+from functions.pods.server_reports import ASK_SECONDS, HOST
+from functions.pods.telling import post_event
+from functions.runtime.events import asked_event
+
+
+def own_ensemble(environment: Mapping[str, str]) -> Ensemble:
+    """Return what requests are held against, as a container's environment names it."""
+    cluster, domain = environment["CLUSTER"], environment["DOMAIN"]
+    ports = f"{environment['FOLLOWER_PORT']}:{environment['LEADER_ELECTION_PORT']}"
+    return Ensemble(
+        digest=environment.get("SUPER_DIGEST", ""),
+        address=lambda number: f"{cluster}-{number - 1}.{domain}:{ports}",
+        read_cluster=lambda: _read_cluster(environment),
+        members=lambda: _members(int(environment["CLIENT_PORT"])),
+        wake=lambda: _wake(environment),
+    )
+
+
+def _read_cluster(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    # Imported late: it brings TLS along, which counts once per server.
+    from functions.pods.record import read_object
+
+    namespace, name = environment["NAMESPACE"], environment["CLUSTER"]
+    path = f"/apis/{CLUSTER.api_version}/namespaces/{namespace}/{CLUSTER.plural}/{name}"
+    try:
+        return read_object(path)
+    except Refused as error:
+        raise Unavailable(str(error)) from error
+
+
+def _members(port: int) -> EnsembleConfig:
+    return parse_conf(ask("conf", HOST, port, timeout=ASK_SECONDS), "The server")
+
+
+def _wake(environment: Mapping[str, str]) -> None:
+    broker = environment.get("BROKER_URL", "")
+    if not broker:
+        raise Unavailable("Nobody can be told: the functions were installed without BROKER_URL.")
+    post_event(broker, *asked_event(Ref(POD, environment["NAMESPACE"], environment["POD_NAME"])))

@@ -1,0 +1,207 @@
+"""What the server beside the agent says of itself, in the JSON of the agent of the seed system.
+
+The names, and the numbers for modes, are those of the Go library that its clients read them with.
+What could not be asked is said in `Error` and by the status 503; there, numbers are 0.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from functions.adapters.words import ask, parse_conf
+from functions.api.errors import Unavailable
+from functions.planning.member_list import line_of
+from functions.pods.endpoints import Endpoint, Reply
+
+HOST = "127.0.0.1"
+ASK_SECONDS = 2.0
+# About 3000 connections. More would take memory that a small container does not have.
+MOST_CLIENT_BYTES = 512 * 1024
+
+# Asks the server one word and returns its answer; raises Unavailable.
+Ask = Callable[[str], str]
+
+# What the library's numbers mean: 0 is unknown, and an observer has none of its own.
+_MODES = {"leader": 1, "follower": 2, "standalone": 3}
+_NEVER = "0001-01-01T00:00:00Z"
+_VERSION = re.compile(r"^Zookeeper version: ([^,\r\n]*), built on ([^\r\n]*)", re.MULTILINE)
+_LATENCY = re.compile(r"^Latency min/avg/max: (\d+)/(\d+)(\.\d+)?/(\d+)", re.MULTILINE)
+_COUNT = re.compile(
+    r"^(Received|Sent|Connections|Outstanding|Node count): (\d{1,18})\r?$", re.MULTILINE
+)
+_ZXID = re.compile(r"^Zxid: 0x([0-9a-fA-F]{1,16})\r?$", re.MULTILINE)
+_MODE = re.compile(r"^Mode: (\w+)\r?$", re.MULTILINE)
+# As ZooKeeper 3.5 and 3.6 print it, and as later versions do.
+_BUILT = ("%m/%d/%Y %H:%M %Z", "%Y-%m-%d %H:%M %Z")
+_CONNECTION = re.compile(r"^ ?/(\S+)\[\d+\]\(([^()]*)\)\r?$")
+
+
+def reports(ports: tuple[int, ...], host: str = HOST) -> dict[str, Mapping[str, Endpoint]]:
+    """Return the endpoints that only look; the server answers at one of `ports`."""
+    turn = threading.Lock()
+
+    def asked(word: str) -> str:
+        return _ask_first(word, host, ports)
+
+    def client() -> Reply:
+        # One at a time: each may take some megabytes.
+        with turn:
+            return client_report(asked)
+
+    return {
+        "/status": {"GET": lambda _: status_report(asked)},
+        "/client": {"GET": lambda _: client()},
+        "/runok": {"GET": lambda _: runok_report(asked)},
+        "/health": {"GET": lambda _: Reply("healthy")},
+        "/get": {"GET": lambda _: member_list_report(asked)},
+    }
+
+
+def _ask_first(word: str, host: str, ports: tuple[int, ...]) -> str:
+    """Ask at the port for clients; a server whose data was restored answers at another one."""
+    *others, last = ports
+    for port in others:
+        try:
+            return ask(word, host, port, timeout=ASK_SECONDS, most=MOST_CLIENT_BYTES)
+        except Unavailable:
+            continue
+    return ask(word, host, last, timeout=ASK_SECONDS, most=MOST_CLIENT_BYTES)
+
+
+def status_report(ask: Ask) -> Reply:
+    """Return what `srvr` says; a server that serves nobody is told with 503 and mode 0."""
+    try:
+        return Reply({**_status(ask("srvr")), "Error": None})
+    except (Unavailable, KeyError, ValueError, TypeError) as error:
+        return Reply({**_NO_STATUS, "Error": _sentence(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _status(text: str) -> dict[str, Any]:
+    mode = _MODE.search(text)
+    if mode is None:
+        raise Unavailable("The server is not currently serving requests.")
+    count = {name: int(number) for name, number in _COUNT.findall(text)}
+    latency, version, zxid = _LATENCY.search(text), _VERSION.search(text), _ZXID.search(text)
+    if latency is None or zxid is None:
+        raise ValueError("srvr")
+    last = int(zxid[1], 16)
+    return {
+        "Sent": count["Sent"],
+        "Received": count["Received"],
+        "NodeCount": count["Node count"],
+        "MinLatency": int(latency[1]),
+        # The library wants a whole number; from 3.6 on servers say it with decimals.
+        "AvgLatency": round(float(f"{latency[2]}{latency[3] or ''}")),
+        "MaxLatency": int(latency[4]),
+        "Connections": count["Connections"],
+        "Outstanding": count["Outstanding"],
+        "Epoch": last >> 32,
+        "Counter": last & 0xFFFFFFFF,
+        "BuildTime": _built(version[2]) if version else _NEVER,
+        "Mode": _MODES.get(mode[1], 0),
+        "Role": mode[1],
+        "Version": version[1] if version else "",
+    }
+
+
+_NO_STATUS: Mapping[str, Any] = {
+    **dict.fromkeys(
+        ("Sent", "Received", "NodeCount", "MinLatency", "AvgLatency", "MaxLatency", "Connections",
+         "Outstanding", "Epoch", "Counter"),
+        0,
+    ),
+    "BuildTime": _NEVER,
+    "Mode": 0,
+    "Role": "none",
+    "Version": "",
+}  # fmt: skip
+
+
+def _built(told: str) -> str:
+    for form in _BUILT:
+        try:
+            return datetime.strptime(told.strip(), form).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            continue
+    return _NEVER
+
+
+def client_report(ask: Ask) -> Reply:
+    """Return every connection that `cons` shows; those without a session have zeros."""
+    try:
+        lines = ask("cons").splitlines()
+        return Reply({"Clients": [_client(line) for line in lines if line.strip()], "Error": None})
+    except (Unavailable, ValueError) as error:
+        return Reply({"Clients": None, "Error": _sentence(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _client(line: str) -> dict[str, Any]:
+    found = _CONNECTION.match(line)
+    if found is None:
+        raise ValueError("cons")
+    told = dict(pair.split("=", 1) for pair in found[2].split(",") if "=" in pair)
+
+    def number(name: str, base: int = 10) -> int:
+        return _signed(int(told.get(name, "0"), base))
+
+    return {
+        "Queued": number("queued"),
+        "Received": number("recved"),
+        "Sent": number("sent"),
+        "SessionID": number("sid", 16),
+        "Lcxid": number("lcxid", 16),
+        "Lzxid": number("lzxid", 16),
+        "Timeout": number("to"),
+        "LastLatency": number("llat"),
+        "MinLatency": number("minlat"),
+        "AvgLatency": number("avglat"),
+        "MaxLatency": number("maxlat"),
+        "Established": _moment(number("est")),
+        "LastResponse": _moment(number("lresp")),
+        "Addr": found[1],
+        "LastOperation": told.get("lop", ""),
+        "Error": None,
+    }
+
+
+def _signed(number: int) -> int:
+    """Return the number as the library's 64 bits with a sign hold it: ids may use the highest."""
+    if not -(1 << 63) <= number < 1 << 64:
+        raise ValueError("cons")
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _moment(milliseconds: int) -> str:
+    if not 0 < milliseconds < 1 << 47:
+        return _NEVER
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def runok_report(ask: Ask) -> Reply:
+    """Return whether the server's process answers at all; it may serve nobody."""
+    try:
+        is_ok = ask("ruok").strip() == "imok"
+    except Unavailable:
+        is_ok = False
+    return Reply(is_ok, HTTPStatus.OK if is_ok else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def member_list_report(ask: Ask) -> Reply:
+    """Return the committed member list as `/zookeeper/config` holds it.
+
+    It is taken from `conf`: reading the node needs a session, and each is a transaction.
+    """
+    config = parse_conf(ask("conf"), "The server")
+    lines = [line_of(member) for member in config.members]
+    return Reply({"record": "\n".join([*lines, f"version={config.version:x}"])})
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, Unavailable):
+        return str(error)
+    return "The server's answer could not be understood."
