@@ -16,11 +16,16 @@ from functions.runtime.events import asked_event
 
 
 def own_ensemble(environment: Mapping[str, str]) -> Ensemble:
-    """Return what requests are held against, as a container's environment names it."""
-    cluster, domain = environment["CLUSTER"], environment["DOMAIN"]
-    ports = f"{environment['FOLLOWER_PORT']}:{environment['LEADER_ELECTION_PORT']}"
+    """Return what requests are held against, as a container's environment names it.
+
+    A pod that was made before there were such requests names little of it, and may run this image
+    all the same. Its agent must go on: without a digest it lets nobody in.
+    """
+    names = ("CLUSTER", "DOMAIN", "FOLLOWER_PORT", "LEADER_ELECTION_PORT", "SUPER_DIGEST")
+    cluster, domain, follower, election, digest = (environment.get(name, "") for name in names)
+    ports = f"{follower}:{election}"
     return Ensemble(
-        digest=environment.get("SUPER_DIGEST", ""),
+        digest=digest,
         address=lambda number: f"{cluster}-{number - 1}.{domain}:{ports}",
         read_cluster=lambda: _read_cluster(environment),
         members=lambda: _members(int(environment["CLIENT_PORT"])),
