@@ -186,10 +186,11 @@ def _how_to_go_on(state: State, cluster: Object) -> str:
     return (
         f"  export KUBECONFIG={folder}/kubeconfig PATH={folder}/bin:$PATH\n"
         "  kubectl get zkcluster                    # the ensemble\n"
+        f"  kubectl zk status {name}                  # everything about it on one screen\n"
         f"  kubectl describe zkcluster {name}         # what happened to it\n"
         f"  kubectl delete pod {name}-0               # watch it come back\n"
         f"  kubectl logs -f {name}-0                  # a server's log\n"
-        f"  kubectl exec -it {name}-0 -- zkCli.sh     # a client\n"
+        f"  kubectl zk shell {name}                   # a client\n"
         f"  kubectl apply -f {samples}/backup-once.yaml  # back it up\n"
         "  kubectl get pods -n zookeeper-functions  # the functions\n"
         "  make down                                # end everything\n"

@@ -27,7 +27,11 @@ def ask_disk(host: str, port: int, *, timeout: float = DISK_SECONDS) -> DiskRepo
 
 def parse_disk(answer: bytes, where: str) -> DiskReport:
     """Return what an HTTP answer says; raises Unavailable when it is not one of an agent."""
-    told = parse_json(PATH, answer, where)
+    return report_of(parse_json(PATH, answer, where), where)
+
+
+def report_of(told: Mapping[str, Any], where: str) -> DiskReport:
+    """Return what the agent's JSON says; raises Unavailable when it is not one of an agent."""
     try:
         return _report(told)
     except (ValueError, KeyError, TypeError) as error:

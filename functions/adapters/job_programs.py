@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from functions.adapters.http import get_json
 from functions.api.errors import Unavailable
 from functions.planning.progress import Progress
@@ -21,10 +24,15 @@ class HttpJobPrograms:
     def progress(self, host: str) -> Progress:
         """Ask `GET /progress`."""
         told = get_json("/progress", host, self._port, timeout=self._timeout)
-        done, total, phase = told.get("done"), told.get("total"), told.get("phase")
-        if not (_is_count(done) and _is_count(total) and isinstance(phase, str)):
-            raise Unavailable(f"{host}:{self._port} does not say how far it is as a program does.")
-        return Progress(int(done or 0), int(total or 0), phase[:LONGEST_PHASE])
+        return progress_of(told, f"{host}:{self._port}")
+
+
+def progress_of(told: Mapping[str, Any], where: str) -> Progress:
+    """Return what a program's JSON says; raises Unavailable when it is not one of a program."""
+    done, total, phase = told.get("done"), told.get("total"), told.get("phase")
+    if not (_is_count(done) and _is_count(total) and isinstance(phase, str)):
+        raise Unavailable(f"{where} does not say how far it is as a program does.")
+    return Progress(int(done or 0), int(total or 0), phase[:LONGEST_PHASE])
 
 
 class HttpAdminServers:

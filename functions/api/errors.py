@@ -35,6 +35,11 @@ class Unavailable(FunctionError):
     """Something could not be reached in time, or answered that it cannot serve: 503, retried."""
 
 
+class MissingRight(Unavailable):
+    """Whoever asks lacks a right. Right after its start the API server denies what it will allow
+    once it has read the roles, so it is worth another try."""
+
+
 class EvictionBlocked(Unavailable):
     """A disruption budget does not allow the eviction now: nothing happened, look again later."""
 

@@ -22,8 +22,8 @@ _MEGABYTE = 1_000_000
 _STEP = 10  # percent
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_mutually_exclusive_group(required=True)
+def add_options(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
+    where = parser.add_mutually_exclusive_group(required=is_required)
     where.add_argument("--folder", type=Path, help="a folder with the files of a backup")
     where.add_argument("--s3", action="store_true", help="a bucket that S3 is spoken to")
     where.add_argument("--oss", action="store_true", help="a bucket of Alibaba OSS")

@@ -26,7 +26,7 @@ from functions.api.manifest import Manifest, ref_of
 from functions.planning.ensemble import EnsembleConfig
 from functions.planning.member_list import host_of, parse_member
 from functions.runtime.settings import Settings
-from functions.runtime.world import World
+from functions.runtime.world import JobPrograms, World, ZooKeeper
 
 SERVERS_FILE = "servers.yaml"
 
@@ -40,8 +40,10 @@ class RenderedWorld:
     """The twins that hold the world, and the events that a function sent from it."""
 
     kube: MemoryKube
-    zookeeper: MemoryZooKeeper
+    zookeeper: ZooKeeper
     now: datetime
+    settings: Settings = field(default_factory=lambda: Settings(conflict_pause=0.0))
+    programs: JobPrograms = field(default_factory=MemoryJobPrograms)
     sent: list[Manifest] = field(default_factory=list)
 
     def world(self) -> World:
@@ -49,12 +51,12 @@ class RenderedWorld:
         return World(
             kube=self.kube,
             zookeeper=self.zookeeper,
-            programs=MemoryJobPrograms(),
+            programs=self.programs,
             admin_servers=MemoryAdminServers(),
             now=lambda: self.now,
             emit=lambda attributes, data: self.sent.append({**attributes, "data": dict(data)}),
             fresh_password=lambda: "a-password-made-for-rendering",
-            settings=Settings(conflict_pause=0.0),
+            settings=self.settings,
         )
 
 

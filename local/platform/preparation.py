@@ -1,4 +1,4 @@
-"""Fill a fresh state folder: keys, tokens, kubeconfigs, the audit policy, kubectl."""
+"""Fill a fresh state folder: keys, tokens, kubeconfigs, audit policy, kubectl and its plugin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from local.control_plane import access, keys
 from local.control_plane.binaries import Binaries
 from local.platform import addresses
+from local.platform.plugin import write_plugin
 from local.platform.state import State
 from local.stores import place
 
@@ -33,6 +34,7 @@ def prepare(state: State, programs: Binaries, api_port: int) -> None:
     kubectl = state.folder / "bin" / "kubectl"
     kubectl.unlink(missing_ok=True)
     kubectl.symlink_to(programs["kubectl"])
+    write_plugin(state.folder / "bin")
 
 
 def _write_secret(path: Path, text: str) -> None:

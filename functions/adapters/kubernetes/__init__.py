@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.adapters.kubernetes.access import connect
+from functions.adapters.kubernetes.access import connect, connect_by_file
 from functions.adapters.kubernetes.api import KubernetesApi
 
-__all__ = ["KubernetesApi", "connect"]
+__all__ = ["KubernetesApi", "connect", "connect_by_file"]

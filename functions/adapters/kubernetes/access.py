@@ -27,12 +27,15 @@ def connect(timeout: float = DEFAULT_SECONDS) -> KubernetesApi:
     Raises Unavailable with what to set when there is neither. Nothing is sent yet.
     """
     path = os.environ.get("KUBECONFIG")
-    return _connect_by_file(path, timeout) if path else connect_in_pod(timeout)
+    return connect_by_file(path, timeout=timeout) if path else connect_in_pod(timeout)
 
 
-def _connect_by_file(path: str, timeout: float) -> KubernetesApi:
-    configuration = _configuration(path)
-    credentials = _Credentials(path, configuration)
+def connect_by_file(
+    path: str, context: str | None = None, *, timeout: float = DEFAULT_SECONDS
+) -> KubernetesApi:
+    """Return the API that a context of a kubeconfig (None: its current one) leads to."""
+    configuration = _configuration(path, context)
+    credentials = _Credentials(path, context, configuration)
     rest = Rest(_pool(configuration), configuration.host, credentials=credentials, timeout=timeout)
     return KubernetesApi(rest)
 
@@ -44,8 +47,9 @@ class _Credentials:
     when the kubeconfig is read.
     """
 
-    def __init__(self, path: str, configuration: Any) -> None:
+    def __init__(self, path: str, context: str | None, configuration: Any) -> None:
         self._path = path
+        self._context = context
         self._configuration = configuration
 
     def headers(self) -> Mapping[str, str]:
@@ -53,10 +57,10 @@ class _Credentials:
         return {"Authorization": token.strip()} if token else {}
 
     def renew(self) -> None:
-        self._configuration = _configuration(self._path)
+        self._configuration = _configuration(self._path, self._context)
 
 
-def _configuration(path: str) -> Any:
+def _configuration(path: str, context: str | None) -> Any:
     # Imported late, so that what never reads a kubeconfig (a pod, `render`) does not pay for it.
     from kubernetes import config
     from kubernetes.client.configuration import Configuration
@@ -64,7 +68,7 @@ def _configuration(path: str) -> Any:
     found = Configuration()
     load: Any = config.load_kube_config  # The package has no types.
     try:
-        load(config_file=path, client_configuration=found)
+        load(config_file=path, context=context, client_configuration=found)
     except (config.ConfigException, OSError) as error:
         raise Unavailable(
             f"No usable access to a Kubernetes API server: {error} "

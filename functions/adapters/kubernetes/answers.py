@@ -18,6 +18,7 @@ from functions.api.errors import (
     EvictionBlocked,
     FieldConflict,
     FunctionError,
+    MissingRight,
     Refused,
     Unavailable,
 )
@@ -89,7 +90,7 @@ def _refusal(code: int, status: dict[str, Any], sentence: str) -> FunctionError:
     if _UNKNOWN_FIELD in sentence:
         return Refused(sentence)
     if _DENIED.search(sentence):
-        return Unavailable(f"The API server does not allow this function to: {sentence}")
+        return MissingRight(f"The API server does not allow this function to: {sentence}")
     if code >= 500 or code in _PASSING:
         return Unavailable(f"The API server cannot serve now ({code}): {sentence}")
     return Refused(sentence)

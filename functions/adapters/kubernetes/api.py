@@ -19,6 +19,7 @@ PAGE = 500
 LIST_ATTEMPTS = 3
 
 _APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
 # A misspelt field is a bug of a builder: it must fail, not vanish.
 _STRICT = {"fieldValidation": "Strict"}
 
@@ -78,6 +79,25 @@ class KubernetesApi:
         except NotFound as error:
             raise _nowhere(ref, error) from error
         return _object(ref, answer)
+
+    def patch(self, ref: Ref, change: Manifest, *, manager: str) -> Manifest:
+        """Merge `change` into the object, as `kubectl patch --type=merge` does."""
+        query = {"fieldManager": manager, **_STRICT}
+        try:
+            return self._rest.call(
+                "PATCH", _path(ref), query=query, body=change, content_type=_MERGE
+            )
+        except NotFound as error:
+            raise _nowhere(ref, error) from error
+
+    def ask_pod(self, pod: Ref, port: int, path: str) -> Manifest:
+        """Return the JSON object at a path of a program in a pod, through the API server's proxy.
+
+        For whoever reaches the API server but not the pods.
+        """
+        return self._rest.call(
+            "GET", f"{_collection(pod.kind, pod.namespace)}/{pod.name}:{port}/proxy{path}"
+        )
 
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""

@@ -199,6 +199,26 @@ def encoded(paths: Paths) -> Object:
     return tree
 
 
+def decoded(tree: Object, path: Path = ()) -> Paths:
+    """Return the paths in the API's own notation: the inverse of `encoded`."""
+    found: set[Path] = set()
+    for notation, below in tree.items():
+        if notation == ".":
+            continue
+        place = (*path, _element(notation))
+        found |= decoded(below, place)
+        if not below or ("." in below and isinstance(place[-1], Item)):
+            found.add(place)
+    return frozenset(found)
+
+
+def _element(notation: str) -> Element:
+    mark, _, rest = notation.partition(":")
+    if mark == "k":
+        return Item(tuple(json.loads(rest).items()))
+    return Value(json.loads(rest)) if mark == "v" else rest
+
+
 @lru_cache(maxsize=1 << 14)
 def _text(path: Path) -> str:
     return repr(path)

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from functions.adapters.memory.budget import blocking, has_labels
 from functions.adapters.memory.faults import Faults
 from functions.adapters.memory.fields import Object, owned
-from functions.adapters.memory.ownership import APPLY, UPDATE, Owner, apply, update
+from functions.adapters.memory.ownership import (
+    APPLY,
+    UPDATE,
+    Owner,
+    Owners,
+    apply,
+    owners_of,
+    update,
+)
 from functions.adapters.memory.requests import (
     MAIN,
     STATUS,
@@ -24,6 +32,7 @@ from functions.adapters.memory.requests import (
     check_uid,
     free_metadata,
     joined,
+    merged,
     part,
     requested,
     system_metadata,
@@ -131,6 +140,15 @@ class MemoryKube:
         with self.faults.around():
             return self.update(manifest, manager=manager)
 
+    def patch(self, ref: Ref, change: Manifest, *, manager: str) -> Manifest:
+        """Merge `change` into the object, as `kubectl patch --type=merge` does."""
+        self.writes.append(Write("patch", ref, manager))
+        with self.faults.around():
+            live = self._store.get(ref)
+            if live is None:
+                raise Conflict(f'{ref.kind.plural} "{ref.name}" not found')
+            return self.update(merged(live.object, change), manager=manager)
+
     def create(self, manifest: Manifest, *, manager: str) -> Manifest:
         """Create; raises AlreadyExists."""
         ref = ref_of(manifest)
@@ -186,8 +204,24 @@ class MemoryKube:
 
         Without a manager nobody owns its fields, so that applying over them never conflicts.
         """
-        ref = ref_of(manifest)
-        given = as_json(ref, manifest)
+        kind, given = ref_of(manifest).kind, as_json(ref_of(manifest), manifest)
+        operation = APPLY if manager else ""
+        owners = {
+            Owner(manager, operation, half): paths
+            for half in (MAIN, STATUS)
+            if (paths := owned(kind, part(kind, given, half)))
+        }
+        return self._put(given, owners)
+
+    def mirror(self, manifest: Manifest) -> Manifest:
+        """Store exactly this object of a real API server, with its field managers."""
+        return self._put(
+            as_json(ref_of(manifest), manifest),
+            owners_of(manifest["metadata"].get("managedFields", ())),
+        )
+
+    def _put(self, given: Manifest, owners: Owners) -> Manifest:
+        ref = ref_of(given)
         before = self._store.get(ref)
         if before is None:
             self._check_new_uid(ref, given["metadata"].get("uid"))
@@ -195,11 +229,6 @@ class MemoryKube:
             blank["metadata"] |= {k: v for k, v in given["metadata"].items() if k in KEPT}
         else:
             blank = {"metadata": system_metadata(before.object["metadata"])}
-        owners = {
-            Owner(manager, APPLY, half) if manager else Owner("", "", half): paths
-            for half in (MAIN, STATUS)
-            if (paths := owned(ref.kind, part(ref.kind, given, half)))
-        }
         item = _over({**blank, **given, "metadata": blank["metadata"]}, given)
         return self._store.write(ref, item, owners).shown()
 

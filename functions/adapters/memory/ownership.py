@@ -7,7 +7,7 @@ nobody owns any longer goes away. An update takes whatever it changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from functions.adapters.memory.fields import (
@@ -17,6 +17,7 @@ from functions.adapters.memory.fields import (
     Paths,
     at,
     changed,
+    decoded,
     encoded,
     merged,
     owned,
@@ -102,6 +103,15 @@ def managed_fields(api_version: str, owners: Owners, time: str) -> list[Object]:
         for owner, paths in owners.items()
         if not owner.is_nobody
     ]
+
+
+def owners_of(managed: Iterable[Object]) -> Owners:
+    """Return who owns what by `metadata.managedFields` of a real object."""
+    return {
+        Owner(it["manager"], it["operation"], it.get("subresource", "")): decoded(it["fieldsV1"])
+        for it in managed
+        if "fieldsV1" in it
+    }
 
 
 def _existing(owners: dict[Owner, Paths]) -> Owners:

@@ -41,6 +41,18 @@ def part(kind: Kind, item: Object, subresource: str) -> Object:
     return {name: value for name, value in item.items() if name != STATUS}
 
 
+def merged(item: Object, change: Mapping[str, Any]) -> Object:
+    """Return `item` with a JSON merge patch in it: null takes a field away."""
+    result = {name: value for name, value in item.items() if change.get(name, value) is not None}
+    for name, value in change.items():
+        if isinstance(value, Mapping):
+            below = result.get(name)
+            result[name] = merged(below if isinstance(below, dict) else {}, value)
+        elif value is not None:
+            result[name] = value
+    return result
+
+
 def joined(main: Object, status: Object) -> Object:
     """Return the whole object of two halves."""
     return {**main, STATUS: status[STATUS]} if STATUS in status else main
