@@ -44,6 +44,7 @@ from functions.planning.steps import (
     Plan,
     ReplaceObject,
 )
+from functions.planning.upgrading import for_running_servers
 
 MANAGER = "reconcile-cluster"
 # Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
@@ -143,7 +144,9 @@ def _wanted(
 ) -> tuple[Manifest, ...]:
     secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
     content = fingerprint(seen[secret]["data"])
-    return owned_objects(cluster, surroundings.installation, content)
+    at = Ref(STATEFUL_SET, cluster.metadata.namespace, names.stateful_set_name(cluster))
+    given = for_running_servers(cluster, surroundings.installation, content, seen.get(at))
+    return owned_objects(cluster, given, content)
 
 
 def _brought(

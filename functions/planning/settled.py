@@ -21,6 +21,7 @@ from functions.planning.membership import awaits_waking, is_stopped, server_coun
 from functions.planning.observation import IS_STOPPED, NO_POD
 from functions.planning.protection import protect, seen_budget
 from functions.planning.seen import SeenPod, SeenStatefulSet, seen_stateful_set
+from functions.planning.upgrading import for_running_servers
 
 # With one of these reasons a condition is as good as it gets until something else happens.
 STANDING = frozenset({"WouldLoseData", "Paused", "Stopped", "NameTaken", "InvalidSpec"})
@@ -88,7 +89,9 @@ def _objects(
             return f"{ref.kind.name} {ref.name} is no longer wanted"
     # Secrets are not read here: the hash that the pods were made with stands for it.
     template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
-    wanted = owned_objects(cluster, installation, template.get(SUPER_USER_ANNOTATION, ""))
+    super_user = template.get(SUPER_USER_ANNOTATION, "")
+    given = for_running_servers(cluster, installation, super_user, found)
+    wanted = owned_objects(cluster, given, super_user)
     for manifest in wanted:
         if found is None and manifest["kind"] == STATEFUL_SET.name:
             continue
