@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+OVERLAY ?= knative
 INSTALLED := .venv/installed
 # Renders the documentation; apart from .venv, which everything else runs in.
 DOCS := build/docs-environment
@@ -19,7 +20,7 @@ DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' t
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak check model golden crds docs lock bench clean
+.PHONY: help setup demo down status test soak check model golden crds docs lock install-yaml bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -68,9 +69,10 @@ model: $(INSTALLED) ## Search every state of small ensembles with faults; prints
 golden: $(INSTALLED) ## Write the expected files under tests/ anew; read the difference before you commit it
 	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/handlers/test_render.py tests/unit/test_manifests_objects.py
 
-crds: $(INSTALLED) ## Write crds/ and the reference pages anew from the API models
+crds: $(INSTALLED) ## Write crds/, the reference pages and the chart's schema anew from the API models
 	@$(BIN)/python -m functions.api.crd crds
 	@$(BIN)/python -m functions.api.reference docs/reference
+	@$(BIN)/python -m functions.api.values_schema charts/zookeeper-cluster/values.schema.json
 
 docs: $(DOCS)/installed ## Render docs/ as a site in build/site, and check every link
 	@$(DOCS)/bin/mkdocs build --clean
@@ -80,6 +82,11 @@ $(DOCS)/installed: requirements/docs.txt
 	@$(PYTHON) -m venv --clear $(DOCS)
 	@$(DOCS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	@touch $@
+
+install-yaml: setup ## Write the install as one file, build/install.yaml (OVERLAY=namespaced: another one)
+	@mkdir -p build
+	@$(BIN)/python -m local.kustomize config/overlays/$(OVERLAY) > build/install.yaml
+	@echo "build/install.yaml: kubectl apply --server-side -f build/install.yaml"
 
 bench: setup ## Print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks

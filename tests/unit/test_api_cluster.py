@@ -18,6 +18,7 @@ from functions.api.errors import InvalidSpec
 from functions.api.kinds import BACKUP, CLUSTER, RESTORE, Kind
 from functions.api.reference import reference_page
 from functions.api.values import quantity
+from functions.api.values_schema import values_schema_json
 
 Manifest = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -159,6 +160,11 @@ def test_the_crd_in_the_repository_is_the_one_the_models_make(kind: Kind) -> Non
 def test_the_reference_page_is_the_one_the_models_make(kind: Kind) -> None:
     stored = (ROOT / "docs" / "reference" / f"{kind.name.lower()}.md").read_text()
     assert stored == reference_page(kind), "Run `make crds`."
+
+
+def test_the_schema_of_the_clusters_chart_is_the_one_the_models_make() -> None:
+    stored = (ROOT / "charts" / "zookeeper-cluster" / "values.schema.json").read_text()
+    assert stored == values_schema_json(), "Run `make crds`."
 
 
 def nodes(schema: Manifest) -> list[Manifest]:

@@ -93,4 +93,3 @@ def test_a_set_without_our_agent_is_brought_to_the_present_image(containers: lis
     bare = {**template, "spec": {**template["spec"], "containers": containers}}
     broken = {**found, "spec": {**found["spec"], "template": bare}}
     assert for_running_servers(_cluster(), AFTER, "hash", broken) == AFTER
-

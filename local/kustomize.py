@@ -1,0 +1,24 @@
+"""`python -m local.kustomize FOLDER`: print what a kustomization comes to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from local.control_plane.binaries import NoBinaries, find
+
+SECONDS = 60
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return kubectl's own exit code; raises NoBinaries where there is no kubectl."""
+    kubectl = find("kubectl")
+    if kubectl is None:
+        raise NoBinaries("kubectl is not built yet: `make setup` builds it.")
+    command = [str(kubectl), "kustomize", *arguments]
+    return subprocess.run(command, timeout=SECONDS, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
