@@ -12,7 +12,13 @@ from functions.planning.reconciliation import Surroundings, plan_reconcile, plan
 from functions.planning.steps import Plan
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
-from functions.runtime.reading import read_claims, read_owned, read_pods, read_stateful_set
+from functions.runtime.reading import (
+    read_claims,
+    read_monitoring,
+    read_owned,
+    read_pods,
+    read_stateful_set,
+)
 from functions.runtime.world import World
 
 
@@ -24,7 +30,9 @@ def reconcile_cluster(cluster: ZooKeeperCluster, world: World) -> None:
 
 
 def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
-    surroundings = Surroundings(world.settings.installation, world.fresh_password())
+    surroundings = Surroundings(
+        world.settings.installation, world.fresh_password(), read_monitoring(cluster, world)
+    )
     return plan_reconcile(cluster, read_owned(cluster, world), surroundings, world.now())
 
 

@@ -52,6 +52,10 @@ class Denied(Refused):
     """A policy or a webhook of this Kubernetes cluster does not allow the change; says which."""
 
 
+class NotServed(Refused):
+    """The API server has no such kind, or no such namespace: there is no place for the object."""
+
+
 class ReconfigRefused(Refused):
     """The servers refused a change of their member list: nothing changed, and asking again alone
     changes nothing either."""

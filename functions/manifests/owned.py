@@ -46,10 +46,11 @@ def owned_objects(
         client_service(cluster),
         stateful_set(cluster, installation, super_user_hash, config_hash(cluster)),
     )
-    return tuple(_with_fingerprint(manifest) for manifest in objects)
+    return tuple(with_fingerprint(manifest) for manifest in objects)
 
 
-def _with_fingerprint(manifest: Manifest) -> Manifest:
+def with_fingerprint(manifest: Manifest) -> Manifest:
+    """Return the manifest with an annotation that tells this wish from any other."""
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), names.APPLIED_HASH: fingerprint(manifest)}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}

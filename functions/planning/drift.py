@@ -49,7 +49,12 @@ def _has_entries(wanted: list[Any], seen: list[Any]) -> bool:
 def _key(entries: list[Any]) -> str | None:
     if not entries or not all(isinstance(entry, Mapping) for entry in entries):
         return None
-    return next((key for key in _KEYS if all(key in entry for entry in entries)), None)
+    return next((key for key in _KEYS if _tells_apart(key, entries)), None)
+
+
+def _tells_apart(key: str, entries: list[Any]) -> bool:
+    found = [entry[key] for entry in entries if key in entry]
+    return len(found) == len(entries) == len(set(map(str, found)))
 
 
 def _is_empty(wanted: Any, seen: Any) -> bool:

@@ -14,6 +14,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError
 from functions.api.kinds import CLUSTER, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
+from functions.api.ports import AGENT_PORT
 from functions.api.status import Condition
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
@@ -21,10 +22,12 @@ from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects, unwanted_refs
 from functions.manifests.pod_programs import is_seed_helper
+from functions.manifests.server_version import has_native_metrics
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import awaits_waking, is_stopped, may_start, server_count
+from functions.planning.monitoring import NOWHERE, Monitoring, plan_monitoring
 from functions.planning.seen import controller_uid
 from functions.planning.status import (
     RECONCILED,
@@ -61,6 +64,7 @@ class Surroundings:
 
     installation: Installation
     fresh_password: str
+    monitoring: Monitoring = NOWHERE
 
 
 def plan_reconcile(
@@ -82,7 +86,9 @@ def plan_reconcile(
         # What the API server made of them is looked at before status says that all is as wanted.
         is_new = any(ref_of(manifest) not in seen for manifest in wanted)
         return (*made, LookAgain()) if is_new else made
-    return (*_seed_helper_notice(cluster), *report(cluster, _reconciled(cluster, seen), now))
+    watched = plan_monitoring(cluster, surroundings.monitoring, MANAGER)
+    reported = report(cluster, _reconciled(cluster, seen), now)
+    return (*watched, *_seed_helper_notice(cluster), *reported)
 
 
 def _reconciled(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Wanted:
@@ -302,4 +308,7 @@ def _endpoints(cluster: ZooKeeperCluster) -> Manifest:
     endpoints = {"client": f"{names.client_domain(cluster)}:{spec.config.client_port}"}
     if spec.admin_server.enabled:
         endpoints["admin"] = f"{names.service_domain(cluster)}:{spec.admin_server.port}"
+    if spec.metrics.enabled:
+        port = spec.metrics.port if has_native_metrics(cluster) else AGENT_PORT
+        endpoints["metrics"] = f"{names.service_domain(cluster)}:{port}"
     return endpoints

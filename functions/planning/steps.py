@@ -35,6 +35,14 @@ class ApplyToGeneration:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyWhereServed:
+    """Apply an object of a kind that not every API server has; where it went away, nothing."""
+
+    manifest: Manifest
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceObject:
     """Replace the object as it was read: for entries of others that clash with ours."""
 
@@ -112,6 +120,7 @@ class LookAgain:
 Step = (
     ApplyObject
     | ApplyToGeneration
+    | ApplyWhereServed
     | ReplaceObject
     | CreateObject
     | DeleteObject

@@ -12,7 +12,7 @@ import logging
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import AlreadyExists, Conflict, FieldConflict
+from functions.api.errors import AlreadyExists, Conflict, FieldConflict, NotServed
 from functions.api.kinds import EVENT
 from functions.api.manifest import Manifest, ref_of
 from functions.api.resource import Resource
@@ -21,6 +21,7 @@ from functions.planning.steps import (
     Announce,
     ApplyObject,
     ApplyToGeneration,
+    ApplyWhereServed,
     CreateObject,
     DeleteObject,
     EvictPod,
@@ -63,12 +64,17 @@ def apply(plan: Plan, of: Resource, world: World) -> None:
         log.info("step", extra={"step": describe(step)})
 
 
-def _apply_step(step: Step, of: Resource, world: World) -> None:  # noqa: C901 - one line per step
+def _apply_step(  # noqa: C901, PLR0915 - one line per step
+    step: Step, of: Resource, world: World
+) -> None:
     match step:
         case ApplyObject():
             apply_object(step, world)
         case ApplyToGeneration():
             _apply_to_generation(step, world)
+        case ApplyWhereServed(manifest=manifest, manager=manager):
+            with contextlib.suppress(NotServed):
+                apply_object(ApplyObject(manifest, manager), world)
         case WriteStatus(manifest=manifest, manager=manager):
             apply_object(ApplyObject(manifest, manager), world, subresource="status")
         case ReplaceObject(manifest=manifest, manager=manager):
@@ -166,6 +172,7 @@ def describe(step: Step) -> str:  # noqa: C901 - one line per step
         case (
             ApplyObject(manifest=manifest, manager=manager)
             | ApplyToGeneration(manifest=manifest, manager=manager)
+            | ApplyWhereServed(manifest=manifest, manager=manager)
         ):
             return f"apply {_named(manifest)} as {manager}"
         case WriteStatus(manifest=manifest, manager=manager):

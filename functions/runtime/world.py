@@ -66,7 +66,10 @@ class Kube(Protocol):
         ...
 
     def serves(self, kind: Kind) -> bool:
-        """Whether the API server serves this kind (False: its CRD is not installed)."""
+        """Whether the API server serves this kind (False: its CRD is not installed).
+
+        The answer may be a minute old. A write where the kind went away since raises NotServed.
+        """
         ...
 
 

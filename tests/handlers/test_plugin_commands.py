@@ -328,7 +328,7 @@ def test_a_problem_has_its_own_exit_code(
 
 
 def test_missing_crds_are_said(plugin: Plugin) -> None:
-    plugin.simulation.kube._unserved = frozenset({CLUSTER})
+    plugin.simulation.kube.unserved = frozenset({CLUSTER})
     assert "knows no ZooKeeperCluster. Install zookeeper-functions" in plugin.run("status")
     assert plugin.code == FAILED
 

@@ -13,7 +13,7 @@ import functions_framework
 import pytest
 
 from functions.adapters.memory import MemoryKube
-from functions.api.kinds import CLUSTER, Ref
+from functions.api.kinds import CLUSTER, PROMETHEUS_RULE, SERVICE_MONITOR, Ref
 from functions.planning.exposition import CONTENT_TYPE
 from functions.runtime.function import connected
 from functions.runtime.logs import JsonLines
@@ -154,3 +154,44 @@ def test_the_events_of_resync_belong_to_the_trace_of_its_own(
     parts = [told.split("-") for told in simulation.traceparents]
     assert {(version, trace, flags) for version, trace, _, flags in parts} == {("00", TRACE, "01")}
     assert "b7ad6b7169203331" not in {span for _, _, span, _ in parts}
+
+
+MONITORING = (SERVICE_MONITOR, PROMETHEUS_RULE)
+
+
+def _monitors(simulation: Any) -> list[str]:
+    refs = [Ref(kind, "apps", "zk") for kind in MONITORING]
+    return [ref.kind.name for ref in refs if simulation.kube.get(ref) is not None]
+
+
+def test_a_cluster_is_watched_as_soon_as_the_prometheus_operator_is_there(simulation: Any) -> None:
+    """Seed defect G4: without the operator's kinds nothing else was made either."""
+    simulation.apply(replicas=1)
+    simulation.settle()
+    assert simulation.condition("Reconciled") == ("True", "AsWanted")
+    assert _monitors(simulation) == []
+    simulation.kube.unserved = frozenset()
+    simulation.settle()
+    assert _monitors(simulation) == []
+    simulation.kube.forget_kinds()
+    simulation.settle()
+    assert _monitors(simulation) == ["ServiceMonitor", "PrometheusRule"]
+    assert simulation.round() == 0
+    simulation.apply(replicas=1, metrics={"enabled": False})
+    simulation.settle()
+    assert _monitors(simulation) == []
+
+
+def test_kinds_that_went_away_since_they_were_asked_for_are_no_trouble(simulation: Any) -> None:
+    simulation.kube.unserved = frozenset()
+    simulation.apply(replicas=1)
+    simulation.settle()
+    kube: Any = simulation.kube
+    for kind in MONITORING:
+        found = kube.get(Ref(kind, "apps", "zk"))
+        kube.delete(Ref(kind, "apps", "zk"), uid=found["metadata"]["uid"])
+    # The answer that is kept says they are served; the write meets that they are not.
+    kube.unserved = frozenset(MONITORING)
+    assert kube.serves(SERVICE_MONITOR)
+    assert simulation.deliver("reconcile-cluster").status == 204
+    assert simulation.condition("Reconciled") == ("True", "AsWanted")

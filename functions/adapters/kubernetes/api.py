@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from functions.adapters.kubernetes.answers import Expired, NotFound
 from functions.adapters.kubernetes.rest import Rest
 from functions.adapters.preconditions import check_apply, check_create, without_empty_status
-from functions.api.errors import Conflict, Refused, Unavailable
+from functions.api.errors import Conflict, NotServed, Refused, Unavailable
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest, ref_of
 
@@ -17,6 +18,7 @@ Manifests = list[Manifest]
 
 PAGE = 500
 LIST_ATTEMPTS = 3
+DISCOVERY_SECONDS = 60.0
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -27,8 +29,10 @@ _STRICT = {"fieldValidation": "Strict"}
 class KubernetesApi:
     """The API server, uncached. Satisfies `functions.runtime.world.Kube`."""
 
-    def __init__(self, rest: Rest) -> None:
+    def __init__(self, rest: Rest, *, discovery_seconds: float = DISCOVERY_SECONDS) -> None:
         self._rest = rest
+        self._discovery_seconds = discovery_seconds
+        self._discovered: dict[str, tuple[float, frozenset[str]]] = {}
 
     def get(self, ref: Ref) -> Manifest | None:
         """Return the object as it is now, or None when there is none."""
@@ -149,12 +153,24 @@ class KubernetesApi:
             return
 
     def serves(self, kind: Kind) -> bool:
-        """Whether the API server serves this kind now."""
+        """Whether the API server serves this kind, as of the last minute.
+
+        What kinds there are changes by a person's hand, about once a year: it is the one answer
+        that is kept, for all kinds of a group at once.
+        """
+        path = _version_path(kind)
+        until, plurals = self._discovered.get(path, (0.0, frozenset()))
+        if time.monotonic() >= until:
+            plurals = self._discover(path)
+            self._discovered[path] = (time.monotonic() + self._discovery_seconds, plurals)
+        return kind.plural in plurals
+
+    def _discover(self, path: str) -> frozenset[str]:
         try:
-            found = self._rest.call("GET", _version_path(kind))
+            found = self._rest.call("GET", path)
         except NotFound:
-            return False
-        return any(entry["name"] == kind.plural for entry in found.get("resources") or [])
+            return frozenset()
+        return frozenset(entry["name"] for entry in found.get("resources") or [])
 
     def _pages(self, kind: Kind, namespace: str, query: Mapping[str, str]) -> Manifests:
         found: Manifests = []
@@ -188,11 +204,11 @@ def _page(kind: Kind, answer: dict[str, Any]) -> tuple[Manifests, str]:
     return [_typed(kind, item) for item in items or []], metadata.get("continue", "")
 
 
-def _nowhere(ref: Ref, error: NotFound) -> Conflict | Refused:
+def _nowhere(ref: Ref, error: NotFound) -> Conflict | NotServed:
     """Return what a 404 to a write means: the object went away, or its place never was."""
     text = f"{ref.kind.name} {ref.namespace}/{ref.name} cannot be written: {error}"
     gone = str(error).startswith(f"{_resource(ref.kind)} ")
-    return Conflict(text) if gone else Refused(text)
+    return Conflict(text) if gone else NotServed(text)
 
 
 def _resource(kind: Kind) -> str:

@@ -39,7 +39,7 @@ from functions.adapters.memory.requests import (
 )
 from functions.adapters.memory.store import Admit, Clock, Store, Stored
 from functions.adapters.preconditions import check_apply, check_create, without_empty_status
-from functions.api.errors import AlreadyExists, Conflict, EvictionBlocked, Refused
+from functions.api.errors import AlreadyExists, Conflict, EvictionBlocked, NotServed, Refused
 from functions.api.kinds import (
     POD,
     POD_DISRUPTION_BUDGET,
@@ -85,7 +85,8 @@ class MemoryKube:
         self.faults = faults or Faults()
         self.writes: list[Write] = []
         self._store = Store(now, admit)
-        self._unserved = unserved
+        self.unserved = unserved
+        self._discovered: dict[str, frozenset[Kind]] = {}
         self._lagging: dict[Ref, Stored] | None = None
 
     # The port.
@@ -188,9 +189,11 @@ class MemoryKube:
             self._store.remove(ref)
 
     def serves(self, kind: Kind) -> bool:
-        """Whether this kind is served here."""
-        with self.faults.around():
-            return kind not in self._unserved
+        """Whether this kind is served here, as it was when its group was asked for first."""
+        if kind.api_version not in self._discovered:
+            with self.faults.around():
+                self._discovered[kind.api_version] = self.unserved
+        return kind not in self._discovered[kind.api_version]
 
     # What a test, or `render`, does around it. None of this is counted as a call.
 
@@ -255,6 +258,10 @@ class MemoryKube:
         """Return all objects of `kind` as `list` does, not copied: to be read, never changed."""
         return [stored.to_read for _, stored in self._store.items(kind)]
 
+    def forget_kinds(self) -> None:
+        """Let a minute pass, after which it is asked anew which kinds are served."""
+        self._discovered.clear()
+
     def collect_garbage(self) -> None:
         """Delete what names owners that are all gone, and then what that leaves behind."""
         while orphans := self._orphans():
@@ -289,8 +296,8 @@ class MemoryKube:
         ]
 
     def _check_served(self, kind: Kind) -> None:
-        if kind in self._unserved:
-            raise Refused(f"The API server does not serve {kind.plural} of {kind.api_version}")
+        if kind in self.unserved:
+            raise NotServed(f"The API server does not serve {kind.plural} of {kind.api_version}")
 
     def _check_new_uid(self, ref: Ref, uid: str | None) -> None:
         for other, stored in self._store.items():

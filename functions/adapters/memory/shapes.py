@@ -68,6 +68,7 @@ _SHAPES: dict[tuple[str, ...], Shape] = {
     ("initContainers", "ports"): KeyedBy(("containerPort", "protocol")),
     ("spec", "ports"): KeyedBy(("port", "protocol")),
     ("spec", "imagePullSecrets"): KeyedBy(("name",)),
+    ("spec", "groups"): KeyedBy(("name",)),
     ("topologySpreadConstraints",): KeyedBy(("topologyKey", "whenUnsatisfiable")),
     ("hostAliases",): KeyedBy(("ip",)),
     ("selector",): Whole(),
