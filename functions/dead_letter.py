@@ -9,11 +9,11 @@ import logging
 from functions.api.errors import InvalidEvent
 from functions.api.kinds import CLUSTER, RESTORE
 from functions.api.resource import Unread
+from functions.manifests.owned import clusters_of
 from functions.planning.steps import Announce
 from functions.runtime.apply import apply
 from functions.runtime.events import Event, subject_of
 from functions.runtime.function import event_function
-from functions.runtime.reading import read_clusters
 from functions.runtime.reading_backups import backups_of
 from functions.runtime.world import World
 
@@ -37,7 +37,7 @@ def _concerned(event: Event, world: World) -> list[Unread]:
         return []  # It is about no object: the log line is all there is to tell.
     if subject is None or not world.settings.looks_at(subject.namespace):
         return []
-    refs = read_clusters(subject, world)
+    refs = [*clusters_of(subject)]
     refs += [] if subject.kind == CLUSTER else backups_of(subject, world)
     refs += [subject] if subject.kind == RESTORE else []
     found = [(ref, world.kube.get(ref)) for ref in refs]

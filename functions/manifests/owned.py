@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
+    CLUSTER,
     CONFIG_MAP,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
@@ -76,6 +77,30 @@ def unwanted_refs(cluster: ZooKeeperCluster) -> tuple[Ref, ...]:
     if cluster.spec.network_policy.enabled:
         return ()
     return tuple(ref for ref in owned_refs(cluster) if ref.kind == NETWORK_POLICY)
+
+
+def clusters_of(ref: Ref) -> tuple[Ref, ...]:
+    """Return the clusters that would make or cause an object of that kind and name.
+
+    Every name of ours begins with the cluster's, so the candidates are in the name itself and need
+    not be looked for among all clusters; that they exist is for their reader to see.
+    """
+    if ref.kind == CLUSTER:
+        return (ref,)
+    named = [Ref(CLUSTER, ref.namespace, name) for name in _beginnings(ref)]
+    return tuple(found for found in named if is_part_of(_named(found), ref))
+
+
+def _beginnings(ref: Ref) -> list[str]:
+    """Return what a name may begin with; that of a volume claim has its template's before it."""
+    claimed = ref.name.partition("-")[2] if ref.kind == PERSISTENT_VOLUME_CLAIM else ref.name
+    parts = claimed.split("-")
+    return ["-".join(parts[:count]) for count in range(1, len(parts) + 1) if parts[count - 1]]
+
+
+def _named(ref: Ref) -> ZooKeeperCluster:
+    metadata = {"name": ref.name, "namespace": ref.namespace}
+    return ZooKeeperCluster.parse({"metadata": metadata, "spec": {}})
 
 
 def is_part_of(cluster: ZooKeeperCluster, ref: Ref) -> bool:

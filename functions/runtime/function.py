@@ -15,7 +15,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,12 +24,12 @@ from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, U
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest
 from functions.api.resource import Unread
+from functions.manifests.owned import clusters_of
 from functions.planning.exposition import CONTENT_TYPE
 from functions.runtime import metrics
 from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
-from functions.runtime.reading import read_clusters
 from functions.runtime.refusals import Refusal
 from functions.runtime.traces import following, trace_of
 from functions.runtime.turns import Turns
@@ -43,7 +43,7 @@ MOST_LOOKS = 12
 Handler = Callable[[Event, World], None]
 ClusterHandler = Callable[[ZooKeeperCluster, World], None]
 # (what an event is about, the world) -> the objects that the function has to look at.
-Candidates = Callable[[Ref, World], list[Ref]]
+Candidates = Callable[[Ref, World], Sequence[Ref]]
 S = TypeVar("S")
 U = TypeVar("U", ZooKeeperCluster, Unread)
 
@@ -102,7 +102,7 @@ def cluster_function(
             refusal=refusal,
             work=work,
         )
-        return _deploy_for(kind, read_clusters)
+        return _deploy_for(kind, lambda subject, _world: clusters_of(subject))
 
     return decorate
 

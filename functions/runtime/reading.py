@@ -9,7 +9,6 @@ from typing import TypeVar
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
 from functions.api.kinds import (
-    CLUSTER,
     NODE,
     PERSISTENT_VOLUME_CLAIM,
     POD,
@@ -20,7 +19,7 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.monitoring import KINDS as MONITORING_KINDS
-from functions.manifests.owned import is_part_of, owned_refs
+from functions.manifests.owned import owned_refs
 from functions.planning.ensemble import (
     DiskReport,
     EnsembleConfig,
@@ -42,19 +41,6 @@ from functions.planning.seen import (
 from functions.runtime.world import World
 
 T = TypeVar("T")
-
-
-def read_clusters(subject: Ref, world: World) -> list[Ref]:
-    """Return the clusters an object belongs to by its kind, namespace and name (DESIGN 11.18)."""
-    if subject.kind == CLUSTER:
-        return [subject]
-    found = world.kube.list(CLUSTER, subject.namespace)
-    clusters = (ZooKeeperCluster.parse({**manifest, "spec": {}}) for manifest in found)
-    return [
-        Ref(CLUSTER, subject.namespace, cluster.metadata.name)
-        for cluster in clusters
-        if is_part_of(cluster, subject)
-    ]
 
 
 def read_owned(cluster: ZooKeeperCluster, world: World) -> dict[Ref, Manifest]:

@@ -9,7 +9,9 @@ import pytest
 from functions.adapters.agent import AGENT_PORT as ASKED_PORT
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
+    CLUSTER,
     CONFIG_MAP,
+    JOB,
     PERSISTENT_VOLUME_CLAIM,
     POD,
     SECRET,
@@ -26,7 +28,7 @@ from functions.manifests.config_map import config_hash
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
 from functions.manifests.names import ordinal_of
-from functions.manifests.owned import is_part_of, owned_objects, owned_refs
+from functions.manifests.owned import clusters_of, is_part_of, owned_objects, owned_refs
 from functions.manifests.server_config import server_line, zoo_cfg
 from tests.expected import TESTS, as_yaml, check_text
 
@@ -331,3 +333,35 @@ def test_an_event_about_an_object_leads_to_its_cluster(
         POD,
         PERSISTENT_VOLUME_CLAIM,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "clusters"),
+    [
+        pytest.param(CLUSTER, "a-b", ["a-b"], id="itself"),
+        pytest.param(POD, "a-b-0", ["a-b"], id="pod"),
+        pytest.param(POD, "a-0-1", ["a-0"], id="pod-of-a-name-with-a-number"),
+        pytest.param(POD, "a", [], id="pod-of-nobody"),
+        pytest.param(STATEFUL_SET, "a-b", ["a-b"], id="stateful-set"),
+        # The client Service of one, or the headless Service of another.
+        pytest.param(SERVICE, "a-client", ["a", "a-client"], id="service-of-two"),
+        pytest.param(CONFIG_MAP, "a-b-config", ["a-b"], id="config-map"),
+        pytest.param(CONFIG_MAP, "-config", [], id="config-map-without-a-name"),
+        pytest.param(CONFIG_MAP, "a--config", [], id="no-name-ends-so"),
+        pytest.param(PERSISTENT_VOLUME_CLAIM, "data-a-b-0", ["a-b"], id="claim"),
+        pytest.param(PERSISTENT_VOLUME_CLAIM, "datalog-a-2", ["a"], id="claim-of-the-log"),
+        pytest.param(PERSISTENT_VOLUME_CLAIM, "other-a-2", [], id="claim-of-somebody-else"),
+        pytest.param(JOB, "a", [], id="a-kind-no-cluster-makes"),
+    ],
+)
+def test_the_clusters_an_object_may_be_of_are_in_its_name(
+    kind: Kind, name: str, clusters: list[str]
+) -> None:
+    found = clusters_of(Ref(kind, "apps", name))
+    assert found == tuple(Ref(CLUSTER, "apps", cluster) for cluster in clusters)
+
+
+def test_no_owned_object_is_missed_by_its_name() -> None:
+    cluster = _cluster()
+    itself = Ref(CLUSTER, cluster.metadata.namespace, cluster.metadata.name)
+    assert all(itself in clusters_of(ref) for ref in owned_refs(cluster))
