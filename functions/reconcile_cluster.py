@@ -19,6 +19,7 @@ from functions.runtime.reading import (
     read_pods,
     read_stateful_set,
 )
+from functions.runtime.reading_tls import read_tls
 from functions.runtime.world import World
 
 
@@ -30,10 +31,14 @@ def reconcile_cluster(cluster: ZooKeeperCluster, world: World) -> None:
 
 
 def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
+    seen = read_owned(cluster, world)
     surroundings = Surroundings(
-        world.settings.installation, world.fresh_password(), read_monitoring(cluster, world)
+        world.settings.installation,
+        world.fresh_password(),
+        read_monitoring(cluster, world),
+        read_tls(cluster, seen, world),
     )
-    return plan_reconcile(cluster, read_owned(cluster, world), surroundings, world.now())
+    return plan_reconcile(cluster, seen, surroundings, world.now())
 
 
 def _end(cluster: ZooKeeperCluster, world: World) -> Plan:

@@ -30,6 +30,7 @@ from functions.api.resource import CustomResource
 from functions.api.rules import Rule, Spec, immutable
 from functions.api.status import ClusterStatus
 from functions.api.storage import Storage
+from functions.api.tls import TLS_RULES, Tls
 from functions.api.values import (
     NONE_GIVEN,
     Bool,
@@ -121,6 +122,7 @@ class ClusterSpec(Spec):
             _heap_fits,
         ),
         *PORT_RULES,
+        *TLS_RULES,
         Rule(
             "self.replicas + self.observers <= 254",
             "spec.replicas and spec.observers together are more than 254: a server's id is a "
@@ -218,6 +220,8 @@ class ClusterSpec(Spec):
     """Who may reach the servers."""
     metrics: Metrics = Metrics()
     """Metrics for Prometheus."""
+    tls: Tls = Tls()
+    """Encryption between clients and servers, and among the servers. Default: none."""
     disruption_budget: DisruptionBudget = DisruptionBudget()
     """The PodDisruptionBudget."""
     paused: Bool = False

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 AGENT_PORT = 1988
 # Where a program in a Job's pod tells how far it is.
 PROGRESS_PORT = 1989
-# A few numbers up are free in every spec: it names five ports at most.
+# A few numbers up are free in every spec: it names six ports at most.
 _FIRST_QUARANTINE_PORT = 2189
+
+_SECURE = "(has(self.tls) && has(self.tls.client) ? self.tls.client.port : 0)"
 
 # The ports of a spec; one that is not opened stands as 0.
 _PORTS = (
     "[self.config.clientPort, self.config.followerPort, self.config.leaderElectionPort, "
     "self.adminServer.enabled ? self.adminServer.port : 0, "
-    "self.metrics.enabled ? self.metrics.port : 0]"
+    "self.metrics.enabled ? self.metrics.port : 0, "
+    f"{_SECURE}]"
 )
 
 
@@ -28,6 +31,7 @@ def _ports(it: ClusterSpec) -> list[int]:
     ports = [it.config.client_port, it.config.follower_port, it.config.leader_election_port]
     ports += [it.admin_server.port] if it.admin_server.enabled else []
     ports += [it.metrics.port] if it.metrics.enabled else []
+    ports += [it.tls.client.port] if it.tls.client is not None else []
     return ports
 
 
@@ -45,9 +49,11 @@ PORT_RULES = (
         "[self.config.clientPort, self.config.followerPort, self.config.leaderElectionPort]"
         f".all(port, {_PORTS}.exists_one(other, other == port)) && "
         "(!self.adminServer.enabled || !self.metrics.enabled || "
-        "self.adminServer.port != self.metrics.port)",
+        f"self.adminServer.port != self.metrics.port) && ({_SECURE} == 0 || "
+        f"{_PORTS}.exists_one(port, port == {_SECURE}))",
         "Two ports of spec are the same. clientPort, followerPort and leaderElectionPort of "
-        "spec.config, spec.adminServer.port and spec.metrics.port must all differ.",
+        "spec.config, spec.adminServer.port, spec.metrics.port and spec.tls.client.port must all "
+        "differ.",
         lambda it: len(set(_ports(it))) == len(_ports(it)),
     ),
     Rule(

@@ -124,6 +124,8 @@ class Endpoints(Status):
 
     client: str | None = None
     """host:port for clients inside Kubernetes."""
+    secure_client: str | None = None
+    """host:port for clients that speak TLS, with spec.tls.client."""
     external: str | None = None
     """host:port for clients outside, where the client Service has one."""
     admin: str | None = None
@@ -136,7 +138,7 @@ class Condition(Status):
     """One condition, in Kubernetes' standard shape."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Available, QuorumHealthy, Reconciled, Scaled or Updated; a warning has a name of its own."""
+    """Available, QuorumHealthy, Reconciled, Scaled, Updated, Secured; a warning has its own."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=1024)] = ""

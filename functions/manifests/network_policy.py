@@ -22,29 +22,37 @@ from functions.manifests.server_version import has_native_metrics
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
-def network_policy(cluster: ZooKeeperCluster, installation: Installation) -> Manifest:
+def network_policy(
+    cluster: ZooKeeperCluster, installation: Installation, *, is_plaintext_closed: bool = False
+) -> Manifest:
+    """Return the policy; `is_plaintext_closed` once clients have TLS and no other way in."""
     return {
         **identity(NETWORK_POLICY),
         "metadata": owned_metadata(cluster, network_policy_name(cluster)),
         "spec": {
             "podSelector": {"matchLabels": selector(cluster)},
             "policyTypes": ["Ingress"],
-            "ingress": _rules(cluster, installation),
+            "ingress": _rules(cluster, installation, is_plaintext_closed=is_plaintext_closed),
         },
     }
 
 
-def _rules(cluster: ZooKeeperCluster, installation: Installation) -> list[Manifest]:
+def _rules(
+    cluster: ZooKeeperCluster, installation: Installation, *, is_plaintext_closed: bool
+) -> list[Manifest]:
     config, asked = cluster.spec.config, cluster.spec.network_policy
     functions = _functions(installation)
     ours = [functions, _jobs()]
+    plain = [config.client_port]
     rules = [
-        _open([config.client_port], asked.clients, ours),
+        _closed(plain, ours) if is_plaintext_closed else _open(plain, asked.clients, ours),
         _open([AGENT_PORT], asked.agents, ours),
         _closed([config.follower_port, config.leader_election_port], [_servers(cluster)]),
         # Restored servers come up here until they have been looked at; clients must not.
         _closed([quarantine_port(cluster.spec)], [functions]),
     ]
+    if cluster.spec.tls.client is not None:
+        rules.append(_open([cluster.spec.tls.client.port], asked.clients, ours))
     if has_native_metrics(cluster):
         rules.append(_open([cluster.spec.metrics.port], asked.metrics, []))
     if cluster.spec.admin_server.enabled:

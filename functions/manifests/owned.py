@@ -22,6 +22,7 @@ from functions.api.manifest import Manifest
 from functions.manifests import names
 from functions.manifests.access import role_binding, service_account
 from functions.manifests.config_map import config_hash, config_map
+from functions.manifests.encryption import PLAIN, Encryption
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
 from functions.manifests.network_policy import network_policy
@@ -30,7 +31,12 @@ from functions.manifests.stateful_set import stateful_set
 
 
 def owned_objects(
-    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str
+    cluster: ZooKeeperCluster,
+    installation: Installation,
+    super_user_hash: str,
+    encryption: Encryption = PLAIN,
+    *,
+    is_plaintext_closed: bool = False,
 ) -> tuple[Manifest, ...]:
     """Return everything the cluster owns, in the order it is made, the StatefulSet last.
 
@@ -41,13 +47,23 @@ def owned_objects(
     objects: tuple[Manifest, ...] = (
         service_account(cluster),
         role_binding(cluster),
-        config_map(cluster),
-        *([network_policy(cluster, installation)] if cluster.spec.network_policy.enabled else []),
+        config_map(cluster, encryption),
+        *_policies(cluster, installation, is_plaintext_closed=is_plaintext_closed),
         headless_service(cluster),
         client_service(cluster),
-        stateful_set(cluster, installation, super_user_hash, config_hash(cluster)),
+        stateful_set(
+            cluster, installation, super_user_hash, config_hash(cluster, encryption), encryption
+        ),
     )
     return tuple(with_fingerprint(manifest) for manifest in objects)
+
+
+def _policies(
+    cluster: ZooKeeperCluster, installation: Installation, *, is_plaintext_closed: bool
+) -> list[Manifest]:
+    if not cluster.spec.network_policy.enabled:
+        return []
+    return [network_policy(cluster, installation, is_plaintext_closed=is_plaintext_closed)]
 
 
 def with_fingerprint(manifest: Manifest) -> Manifest:

@@ -11,6 +11,7 @@ from functions.manifests.container import (
     pod_security,
     pull_policy,
 )
+from functions.manifests.encryption import Encryption, server_mounts, tls_volumes
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
 from functions.manifests.names import (
@@ -29,7 +30,11 @@ CONFIG_ANNOTATION = "zookeeper.example.com/config"
 
 
 def pod_template(
-    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str, config_hash: str
+    cluster: ZooKeeperCluster,
+    installation: Installation,
+    super_user_hash: str,
+    config_hash: str,
+    encryption: Encryption,
 ) -> Manifest:
     """Return the template of the servers' pods; a changed hash makes a new revision."""
     return {
@@ -42,15 +47,20 @@ def pod_template(
                 # `kubectl logs` and `exec` mean the server when they name no container.
                 "kubectl.kubernetes.io/default-container": SERVER_CONTAINER,
                 **_restart_annotation(cluster),
+                **encryption.annotations(),
+                **_opening_annotation(cluster),
             },
         },
         "spec": {
             "serviceAccountName": service_account_name(cluster),
             "terminationGracePeriodSeconds": cluster.spec.pod.termination_grace_period_seconds,
             "securityContext": pod_security(cluster),
-            "initContainers": [prepare_container(cluster, installation)],
-            "containers": [_server(cluster), agent_container(cluster, installation)],
-            "volumes": _volumes(cluster),
+            "initContainers": [prepare_container(cluster, installation, encryption)],
+            "containers": [
+                _server(cluster, encryption),
+                agent_container(cluster, installation, encryption),
+            ],
+            "volumes": [*_volumes(cluster), *tls_volumes(cluster, encryption)],
             **_scheduling(cluster),
             **_pull_secrets(cluster),
         },
@@ -62,12 +72,22 @@ def _restart_annotation(cluster: ZooKeeperCluster) -> dict[str, str]:
     return {"zookeeper.example.com/restartedAt": str(asked)} if asked else {}
 
 
+def _opening_annotation(cluster: ZooKeeperCluster) -> dict[str, str]:
+    """Return what makes servers whose data was restored start once more, with their port for TLS.
+
+    They start without it while the restore keeps clients out, and only a start opens it
+    (docs/decisions/0012).
+    """
+    is_due = cluster.spec.tls.client is not None and cluster.status.restored
+    return {"zookeeper.example.com/restored": str(cluster.status.restored)} if is_due else {}
+
+
 def _pull_secrets(cluster: ZooKeeperCluster) -> Manifest:
     secrets = [secret.model_dump(by_alias=True) for secret in cluster.spec.image_pull_secrets]
     return {"imagePullSecrets": secrets} if secrets else {}
 
 
-def _server(cluster: ZooKeeperCluster) -> Manifest:
+def _server(cluster: ZooKeeperCluster, encryption: Encryption) -> Manifest:
     config = cluster.spec.config
     return {
         "name": SERVER_CONTAINER,
@@ -81,7 +101,7 @@ def _server(cluster: ZooKeeperCluster) -> Manifest:
         "resources": cluster.spec.resources.model_dump(by_alias=True),
         **_probes(cluster),
         "securityContext": container_security(),
-        "volumeMounts": mounts(cluster),
+        "volumeMounts": [*mounts(cluster), *server_mounts(cluster, encryption)],
     }  # fmt: skip
 
 
@@ -122,6 +142,8 @@ def _ports(cluster: ZooKeeperCluster) -> list[Manifest]:
     if cluster.spec.admin_server.enabled:
         port = cluster.spec.admin_server.port
         ports.append({"name": "admin", "containerPort": port, "protocol": "TCP"})
+    if (tls := cluster.spec.tls.client) is not None:
+        ports.append({"name": "secure-client", "containerPort": tls.port, "protocol": "TCP"})
     if has_native_metrics(cluster):
         port = cluster.spec.metrics.port
         ports.append({"name": "metrics", "containerPort": port, "protocol": "TCP"})

@@ -11,6 +11,7 @@ from functions.manifests.container import (
     pull_policy,
     read_only_mounts,
 )
+from functions.manifests.encryption import Encryption, program_env, program_mounts
 from functions.manifests.installation import Installation
 from functions.manifests.names import (
     AGENT_CONTAINER,
@@ -37,7 +38,9 @@ def helper_image(cluster: ZooKeeperCluster, functions_image: str) -> str:
     return functions_image if not asked or is_seed_helper(asked) else asked
 
 
-def prepare_container(cluster: ZooKeeperCluster, installation: Installation) -> Manifest:
+def prepare_container(
+    cluster: ZooKeeperCluster, installation: Installation, encryption: Encryption
+) -> Manifest:
     """Return the init container that decides what the server starts from."""
     return {
         **_program(PREPARE_CONTAINER, cluster, installation),
@@ -51,17 +54,20 @@ def prepare_container(cluster: ZooKeeperCluster, installation: Installation) -> 
             _field("POD_NAME", "metadata.name"),
             _field("POD_UID", "metadata.uid"),
             _field("POD_IP", "status.podIP"),
+            *program_env(cluster, encryption),
         ],
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"memory": "128Mi"},
         },
         "securityContext": container_security(),
-        "volumeMounts": mounts(cluster),
+        "volumeMounts": [*mounts(cluster), *program_mounts(cluster, encryption)],
     }
 
 
-def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Manifest:
+def agent_container(
+    cluster: ZooKeeperCluster, installation: Installation, encryption: Encryption
+) -> Manifest:
     """Return the sidecar that tells of the server's role and answers what is asked about it.
 
     It has no probe: whether a pod is ready is the server's alone to say. It has no limit of
@@ -81,6 +87,7 @@ def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Ma
             *([{"name": "BROKER_URL", "value": broker}] if broker else []),
             _field("NAMESPACE", "metadata.namespace"),
             _field("POD_NAME", "metadata.name"),
+            *program_env(cluster, encryption),
         ],
         "ports": [{"name": AGENT_PORT_NAME, "containerPort": AGENT_PORT, "protocol": "TCP"}],
         "resources": {
@@ -88,7 +95,7 @@ def agent_container(cluster: ZooKeeperCluster, installation: Installation) -> Ma
             "limits": {"memory": "64Mi"},
         },
         "securityContext": {**container_security(), "readOnlyRootFilesystem": True},
-        "volumeMounts": read_only_mounts(cluster),
+        "volumeMounts": [*read_only_mounts(cluster), *program_mounts(cluster, encryption)],
     }
 
 

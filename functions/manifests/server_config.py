@@ -8,6 +8,7 @@ start begins.
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.manifests.encryption import PLAIN, Encryption, tls_settings
 from functions.manifests.names import LOG_MOUNT, pod_domain
 from functions.manifests.server_version import has_native_metrics
 
@@ -27,13 +28,14 @@ def server_line(cluster: ZooKeeperCluster, ordinal: int, role: str = "participan
     )
 
 
-def zoo_cfg(cluster: ZooKeeperCluster) -> str:
+def zoo_cfg(cluster: ZooKeeperCluster, encryption: Encryption = PLAIN) -> str:
     """Return the static configuration as `key=value` lines."""
     settings = {
         **_timing(cluster),
         **_limits(cluster),
         **_safety(cluster),
         **_metrics(cluster),
+        **tls_settings(cluster, encryption),
         **cluster.spec.config.additional_config,
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())

@@ -44,7 +44,10 @@ def client_service(cluster: ZooKeeperCluster) -> Manifest:
         "spec": {
             "type": wanted.type,
             "selector": selector(cluster),
-            "ports": [_port("client", cluster.spec.config.client_port)],
+            "ports": [
+                _port("client", cluster.spec.config.client_port),
+                *_secure_port(cluster),
+            ],
         },
     }
 
@@ -56,11 +59,17 @@ def _server_ports(cluster: ZooKeeperCluster) -> list[Manifest]:
         _port("follower", config.follower_port),
         _port("leader-election", config.leader_election_port),
     ]
+    ports += _secure_port(cluster)
     if cluster.spec.admin_server.enabled:
         ports.append(_port("admin", cluster.spec.admin_server.port))
     if has_native_metrics(cluster):
         ports.append(_port("metrics", cluster.spec.metrics.port))
     return [*ports, _port(AGENT_PORT_NAME, AGENT_PORT)]
+
+
+def _secure_port(cluster: ZooKeeperCluster) -> list[Manifest]:
+    tls = cluster.spec.tls.client
+    return [] if tls is None else [_port("secure-client", tls.port)]
 
 
 def _port(name: str, number: int) -> Manifest:

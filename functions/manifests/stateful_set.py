@@ -11,6 +11,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET
 from functions.api.manifest import Manifest
 from functions.manifests.claims import claim_templates
+from functions.manifests.encryption import Encryption
 from functions.manifests.installation import Installation
 from functions.manifests.names import (
     headless_service_name,
@@ -23,7 +24,11 @@ from functions.manifests.pod import pod_template
 
 
 def stateful_set(
-    cluster: ZooKeeperCluster, installation: Installation, super_user_hash: str, config_hash: str
+    cluster: ZooKeeperCluster,
+    installation: Installation,
+    super_user_hash: str,
+    config_hash: str,
+    encryption: Encryption,
 ) -> Manifest:
     """Return the StatefulSet without `replicas`, which belong to `scale`."""
     return {
@@ -39,7 +44,9 @@ def stateful_set(
                 "whenScaled": "Retain",
             },
             "selector": {"matchLabels": selector(cluster)},
-            "template": pod_template(cluster, installation, super_user_hash, config_hash),
+            "template": pod_template(
+                cluster, installation, super_user_hash, config_hash, encryption
+            ),
             "volumeClaimTemplates": claim_templates(cluster),
         },
     }

@@ -13,7 +13,8 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, STATEFUL_SET, Ref
 from functions.manifests import names
-from functions.planning.reconciliation import MANAGER, finalizer_manifest, report
+from functions.planning.bringing import MANAGER
+from functions.planning.reconciliation import finalizer_manifest, report
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
 from functions.planning.status import RECONCILED, Wanted
 from functions.planning.steps import ApplyObject, DeleteObject, Plan

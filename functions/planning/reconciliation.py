@@ -6,27 +6,34 @@ somebody else's is taken over, and nothing is written that is as wanted already 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError
-from functions.api.kinds import CLUSTER, SECRET, SERVICE, STATEFUL_SET, Ref
+from functions.api.kinds import CLUSTER, SECRET, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
-from functions.api.ports import AGENT_PORT
 from functions.api.status import Condition
 from functions.manifests import names
 from functions.manifests.access import super_user_secret
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
-from functions.manifests.owned import owned_objects, unwanted_refs
+from functions.manifests.owned import owned_objects
 from functions.manifests.pod_programs import is_seed_helper
-from functions.manifests.server_version import has_native_metrics
-from functions.manifests.stateful_set import with_replicas
 from functions.planning.advice import SPEC_SAFE, spec_safe
-from functions.planning.drift import has_just_our_ports, is_as_wanted
-from functions.planning.membership import awaits_waking, is_stopped, may_start, server_count
+from functions.planning.bringing import MANAGER, brought, dropped
+from functions.planning.encryption import (
+    CHANGING,
+    NOTHING,
+    SECURED,
+    UNUSABLE,
+    Decided,
+    SeenTls,
+    decide,
+)
+from functions.planning.endpoints import endpoints
+from functions.planning.membership import awaits_waking
 from functions.planning.monitoring import NOWHERE, Monitoring, plan_monitoring
 from functions.planning.seen import controller_uid
 from functions.planning.status import (
@@ -42,20 +49,14 @@ from functions.planning.steps import (
     Announce,
     ApplyObject,
     CreateObject,
-    DeleteObject,
     LookAgain,
     Plan,
-    ReplaceObject,
 )
 from functions.planning.upgrading import for_running_servers
 
-MANAGER = "reconcile-cluster"
-# Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
-# reconcile-cluster, which leaves them out, does not reset them to 1 (tried).
-REPLICAS_MANAGER = "scale"
 FIELDS = ("service", "selector", "endpoints", "observedGeneration")
 # What a person asked for is no warning.
-QUIET = ("Paused", "Deleting", "Creating")
+QUIET = ("Paused", "Deleting", "Creating", CHANGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Surroundings:
     installation: Installation
     fresh_password: str
     monitoring: Monitoring = NOWHERE
+    tls: SeenTls = NOTHING
 
 
 def plan_reconcile(
@@ -81,13 +83,18 @@ def plan_reconcile(
         return report(cluster, Wanted(RECONCILED, "False", "Paused", told), now)
     if first := (*_finalizer(cluster), *_super_user(cluster, seen, surroundings)):
         return (*first, LookAgain())
-    wanted = _wanted(cluster, seen, surroundings)
-    if made := (*_dropped(cluster, seen), *_brought(cluster, wanted, seen)):
+    found = next((item for ref, item in seen.items() if ref.kind == STATEFUL_SET), None)
+    decided = decide(cluster, found, surroundings.tls, now)
+    if decided.refused:
+        refused = Wanted(RECONCILED, "False", UNUSABLE, decided.refused)
+        return report(cluster, refused, now, decided.condition)
+    wanted = _wanted(cluster, seen, surroundings, decided)
+    if made := (*dropped(cluster, seen), *brought(cluster, wanted, seen)):
         # What the API server made of them is looked at before status says that all is as wanted.
         is_new = any(ref_of(manifest) not in seen for manifest in wanted)
         return (*made, LookAgain()) if is_new else made
     watched = plan_monitoring(cluster, surroundings.monitoring, MANAGER)
-    reported = report(cluster, _reconciled(cluster, seen), now)
+    reported = report(cluster, _reconciled(cluster, seen), now, decided.condition)
     return (*watched, *_seed_helper_notice(cluster), *reported)
 
 
@@ -136,91 +143,25 @@ def _super_user(
     return () if ref_of(secret) in seen else (CreateObject(secret, MANAGER),)
 
 
-def _dropped(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Plan:
-    """Remove what the spec no longer asks for: left alone it would keep its effect."""
-    return tuple(
-        DeleteObject(ref, seen[ref]["metadata"]["uid"])
-        for ref in unwanted_refs(cluster)
-        if ref in seen and "deletionTimestamp" not in seen[ref]["metadata"]
-    )
-
-
 def _wanted(
-    cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
+    cluster: ZooKeeperCluster,
+    seen: Mapping[Ref, Manifest],
+    surroundings: Surroundings,
+    decided: Decided,
 ) -> tuple[Manifest, ...]:
     secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
     content = fingerprint(seen[secret]["data"])
     at = Ref(STATEFUL_SET, cluster.metadata.namespace, names.stateful_set_name(cluster))
-    given = for_running_servers(cluster, surroundings.installation, content, seen.get(at))
-    return owned_objects(cluster, given, content)
-
-
-def _brought(
-    cluster: ZooKeeperCluster, wanted: Sequence[Manifest], seen: Mapping[Ref, Manifest]
-) -> Plan:
-    return tuple(step for manifest in wanted for step in _bring(cluster, manifest, seen))
-
-
-def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manifest]) -> Plan:
-    found = seen.get(ref_of(wanted))
-    if found is None:
-        return _creation(cluster, wanted)
-    if "deletionTimestamp" in found["metadata"]:
-        return ()
-    if wanted["kind"] == SERVICE.name and not has_just_our_ports(wanted, found):
-        return (ReplaceObject(_with_our_ports(wanted, found), MANAGER),)
-    if is_as_wanted(wanted, found):
-        return ()
-    precondition = {
-        "uid": found["metadata"]["uid"],
-        "resourceVersion": found["metadata"]["resourceVersion"],
-    }
-    manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
-    return (ApplyObject(manifest, MANAGER, _takes_over(wanted)),)
-
-
-def _with_our_ports(wanted: Manifest, found: Manifest) -> Manifest:
-    """Return the Service as it is, but with our ports alone.
-
-    A port is told apart by its number, so one that was edited is somebody's new port beside ours
-    to server-side apply, and refused for its name.
-    """
-    kept = {(port["port"], port["protocol"]): port for port in found["spec"].get("ports", ())}
-    ours = wanted["spec"]["ports"]
-    ports = [{**kept.get((port["port"], port["protocol"]), {}), **port} for port in ours]
-    return {**found, "spec": {**found["spec"], "ports": ports}}
-
-
-def _takes_over(wanted: Manifest) -> frozenset[str]:
-    """Return who else's fields are ours: all that `scale` held as the StatefulSet's creator.
-
-    `scale` keeps the replicas, which no manifest of ours names.
-    """
-    is_stateful_set = wanted["kind"] == STATEFUL_SET.name
-    return frozenset({REPLICAS_MANAGER}) if is_stateful_set else frozenset()
-
-
-def _creation(cluster: ZooKeeperCluster, wanted: Manifest) -> Plan:
-    """Make an object; the StatefulSet only once its servers may run, with all of them at once.
-
-    The number never depends on when this runs (DESIGN 11.4): of two deliveries that race, or with
-    the object deleted meanwhile, the later one asks for the same servers.
-    """
-    if wanted["kind"] != STATEFUL_SET.name:
-        return (ApplyObject(wanted, MANAGER),)
-    if not may_start(cluster):
-        return ()
-    count = 0 if is_stopped(cluster) else server_count(cluster)
-    return (
-        ApplyObject(_unmarked(with_replicas(wanted, count)), REPLICAS_MANAGER),
-        ApplyObject(wanted, MANAGER, _takes_over(wanted)),
+    given = for_running_servers(
+        cluster, surroundings.installation, content, decided.encryption, seen.get(at)
     )
-
-
-def _unmarked(manifest: Manifest) -> Manifest:
-    """Return the manifest without the annotation that says reconcile-cluster applied it."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "annotations"}
-    return {**manifest, "metadata": metadata}
+    return owned_objects(
+        cluster,
+        given,
+        content,
+        decided.encryption,
+        is_plaintext_closed=decided.is_plaintext_closed,
+    )
 
 
 def _foreign(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> tuple[Ref, ...]:
@@ -260,7 +201,7 @@ def plan_refused(cluster: ZooKeeperCluster, error: FunctionError, now: datetime)
     """
     seen = cluster.status.manifest()
     fields = {key: seen.get(key) for key in FIELDS}
-    kept = [_again(c) for c in cluster.status.conditions if c.type == SPEC_SAFE]
+    kept = [_again(c) for c in cluster.status.conditions if c.type in (SPEC_SAFE, SECURED)]
     refused = Wanted(RECONCILED, "False", "InvalidSpec", str(error))
     return _write(cluster, fields, (refused, *kept), now)
 
@@ -269,21 +210,26 @@ def _again(seen: Condition) -> Wanted:
     return Wanted(seen.type, seen.status, seen.reason, seen.message)
 
 
-def report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan:
+def report(
+    cluster: ZooKeeperCluster, condition: Wanted, now: datetime, secured: Wanted | None = None
+) -> Plan:
     """Return the slice of `reconcile-cluster`, with a Warning Event when it turns bad."""
     fields = {
         "service": names.service_domain(cluster),
         "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster).items()),
-        "endpoints": _endpoints(cluster),
+        "endpoints": endpoints(cluster),
         "observedGeneration": _observed(cluster, condition),
     }
-    return _write(cluster, fields, (condition, spec_safe(cluster)), now)
+    more = () if secured is None else (secured,)
+    return _write(cluster, fields, (condition, spec_safe(cluster), *more), now)
 
 
 def _write(
     cluster: ZooKeeperCluster, fields: Manifest, conditions: tuple[Wanted, ...], now: datetime
 ) -> Plan:
-    part = Slice(MANAGER, fields, conditions, owned_types=frozenset({RECONCILED, SPEC_SAFE}))
+    part = Slice(
+        MANAGER, fields, conditions, owned_types=frozenset({RECONCILED, SPEC_SAFE, SECURED})
+    )
     written = write_status(cluster, part, now)
     return (*_warnings(cluster, *conditions), *written) if written else ()
 
@@ -301,14 +247,3 @@ def _observed(cluster: ZooKeeperCluster, condition: Wanted) -> int | None:
     if condition.status == "True":
         return cluster.metadata.generation
     return cluster.status.observed_generation
-
-
-def _endpoints(cluster: ZooKeeperCluster) -> Manifest:
-    spec = cluster.spec
-    endpoints = {"client": f"{names.client_domain(cluster)}:{spec.config.client_port}"}
-    if spec.admin_server.enabled:
-        endpoints["admin"] = f"{names.service_domain(cluster)}:{spec.admin_server.port}"
-    if spec.metrics.enabled:
-        port = spec.metrics.port if has_native_metrics(cluster) else AGENT_PORT
-        endpoints["metrics"] = f"{names.service_domain(cluster)}:{port}"
-    return endpoints

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.manifests.encryption import PLAIN, Encryption, encryption_of
 from functions.manifests.names import APPLIED_HASH
 
 Manifest = Mapping[str, Any]
@@ -28,6 +29,7 @@ class SeenPod:
     trouble: str
     revision: str = ""
     node: str = ""
+    encryption: Encryption = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def seen_pod(pod: Manifest) -> SeenPod:
         trouble="" if is_deleting else _trouble(status),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
         node=pod.get("spec", {}).get("nodeName", ""),
+        encryption=encryption_of(metadata.get("annotations") or {}),
     )
 
 

@@ -12,11 +12,19 @@ from collections.abc import Mapping, Sequence
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
+from functions.manifests.encryption import Encryption, encryption_of
 from functions.manifests.installation import Installation
 from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs, unwanted_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.drift import has_just_our_ports, is_as_wanted
+from functions.planning.encryption import (
+    EXPIRES,
+    LACKS_NAMES,
+    SECURED,
+    closes_plaintext,
+    wanted_phase,
+)
 from functions.planning.membership import awaits_waking, is_stopped, server_count
 from functions.planning.observation import IS_STOPPED, NO_POD
 from functions.planning.protection import protect, seen_budget
@@ -24,7 +32,9 @@ from functions.planning.seen import SeenPod, SeenStatefulSet, seen_stateful_set
 from functions.planning.upgrading import for_running_servers
 
 # With one of these reasons a condition is as good as it gets until something else happens.
-STANDING = frozenset({"WouldLoseData", "Paused", "Stopped", "NameTaken", "InvalidSpec"})
+STANDING = frozenset(
+    {"WouldLoseData", "Paused", "Stopped", "NameTaken", "InvalidSpec", EXPIRES, LACKS_NAMES}
+)
 CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated"})
 
 
@@ -53,7 +63,7 @@ def _budget(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], pods: int)
 
 
 def _conditions(cluster: ZooKeeperCluster) -> str:
-    seen = {c.type: c for c in cluster.status.conditions if c.type in CONDITIONS}
+    seen = {c.type: c for c in cluster.status.conditions if c.type in (*CONDITIONS, SECURED)}
     if missing := sorted(CONDITIONS - set(seen)):
         return f"condition {missing[0]} is missing"
     for kind, condition in sorted(seen.items()):
@@ -89,9 +99,11 @@ def _objects(
             return f"{ref.kind.name} {ref.name} is no longer wanted"
     # Secrets are not read here: the hash that the pods were made with stands for it.
     template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
+    encryption = encryption_of(template) if found else Encryption(wanted_phase(cluster))
+    is_closed = closes_plaintext(cluster, pods)
     super_user = template.get(SUPER_USER_ANNOTATION, "")
-    given = for_running_servers(cluster, installation, super_user, found)
-    wanted = owned_objects(cluster, given, super_user)
+    given = for_running_servers(cluster, installation, super_user, encryption, found)
+    wanted = owned_objects(cluster, given, super_user, encryption, is_plaintext_closed=is_closed)
     for manifest in wanted:
         if found is None and manifest["kind"] == STATEFUL_SET.name:
             continue

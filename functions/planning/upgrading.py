@@ -12,6 +12,7 @@ from dataclasses import replace
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
 from functions.manifests.config_map import config_hash
+from functions.manifests.encryption import Encryption
 from functions.manifests.installation import Installation
 from functions.manifests.names import AGENT_CONTAINER
 from functions.manifests.pod import pod_template
@@ -22,6 +23,7 @@ def for_running_servers(
     cluster: ZooKeeperCluster,
     installation: Installation,
     super_user_hash: str,
+    encryption: Encryption,
     found: Manifest | None,
 ) -> Installation:
     """Return what the pods of `found`, the StatefulSet as it is, are to get from here."""
@@ -29,7 +31,8 @@ def for_running_servers(
         return installation
     running = found["spec"]["template"]
     kept = replace(installation, functions_image=_image(running) or installation.functions_image)
-    wanted = pod_template(cluster, kept, super_user_hash, config_hash(cluster))
+    settings = config_hash(cluster, encryption)
+    wanted = pod_template(cluster, kept, super_user_hash, settings, encryption)
     return kept if is_as_wanted(wanted, running) else installation
 
 

@@ -1,8 +1,9 @@
 """Stay beside one server: `python -m functions.pods.agent`, the sidecar of every pod.
 
 It tells the broker when the server's role changes, answers what the server says and its volume
-holds, takes what may be asked of the planner (docs/agent.md), and never ends because something else
-is out of order: a pod is ready only while all its containers run.
+holds, takes what may be asked of the planner (docs/agent.md), and renews the server's key stores
+when their Secrets change. It never ends because something else is out of order: a pod is ready only
+while all its containers run.
 Memory counts here, once per server: only the standard library and small modules of our own are
 imported.
 """
@@ -27,6 +28,7 @@ from functions.pods.member_requests import member_requests
 from functions.pods.own_ensemble import own_ensemble
 from functions.pods.role import roles
 from functions.pods.server_reports import reports
+from functions.pods.stores import Stores, every_moment, renew_stores
 from functions.pods.telling import Teller, post_event
 from functions.runtime.events import role_event
 
@@ -44,7 +46,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # The first process of a container does not hear SIGTERM unless it asks for it.
     signal.signal(signal.SIGTERM, _leave_last)
-    for work in report_roles(os.environ):
+    for work in (*report_roles(os.environ), *keep_stores(os.environ)):
         threading.Thread(target=_go_on, args=(work,), daemon=True).start()
     serve(os.environ)
 
@@ -95,6 +97,12 @@ def report_roles(environment: Mapping[str, str]) -> tuple[Callable[[], None], ..
 def _server_ports(environment: Mapping[str, str]) -> tuple[int, int]:
     """Return the port for clients, and the one of a server whose data was just restored."""
     return int(environment["CLIENT_PORT"]), int(environment["QUARANTINE_PORT"])
+
+
+def keep_stores(environment: Mapping[str, str]) -> tuple[Callable[[], None], ...]:
+    """Return what has to go on so that a renewed certificate is served; nothing without TLS."""
+    stores = Stores.named_by(environment)
+    return () if stores is None else (lambda: renew_stores(stores, every_moment()),)
 
 
 def watch(seen: Iterable[str], tell: Callable[[str], None]) -> None:

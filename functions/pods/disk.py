@@ -15,6 +15,7 @@ from functions.planning.preparation import Disk
 
 _SERVER_LINE = re.compile(r"^server\.(\d+)=(\S+)", re.MULTILINE)
 _POINTER = re.compile(r"^dynamicConfigFile=(.+)$", re.MULTILINE)
+_SECURE_PORT = re.compile(r"^secureClientPort=.*\n", re.MULTILINE)
 _LOG_FILES = ("log4j.properties", "log4j-quiet.properties", "logback.xml")
 
 
@@ -114,9 +115,14 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def refresh_configuration(folders: Folders) -> None:
-    """Take the wanted settings, and keep the server's own pointer to its member list."""
+def refresh_configuration(folders: Folders, *, is_closed: bool = False) -> None:
+    """Take the wanted settings, and keep the server's own pointer to its member list.
+
+    The port for TLS is in no member list: a server that is closed to clients starts without it.
+    """
     wanted = text_of(folders.raw_config / folders.static_config)
+    if is_closed:
+        wanted = _SECURE_PORT.sub("", wanted)
     pointer = _pointer(text_of(folders.static_file))
     if pointer and Path(pointer).is_file():
         wanted = _POINTER.sub(lambda _: f"dynamicConfigFile={pointer}", wanted)

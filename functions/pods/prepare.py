@@ -41,6 +41,7 @@ from functions.pods import disk
 from functions.pods.disk import Folders
 from functions.pods.record import parse_record, parse_verdict, read_object
 from functions.pods.restore_folder import read_volume, write_history
+from functions.pods.stores import make_stores
 from functions.pods.swap import apply_restore, revert_restore
 from functions.pods.volumes import keep_together, put_aside
 
@@ -113,6 +114,8 @@ class Decided:
 
 def prepare(environment: Mapping[str, str], outside: Outside) -> int:
     """Prepare this pod's server; returns the exit code: 0 when it may start."""
+    if not make_stores(environment):
+        return 1
     server, folders = _described(environment)
     until = time.monotonic() + outside.deadline_seconds
     if read_volume(folders).swap is not Swap.HALF:
@@ -232,7 +235,7 @@ def carry_out(decided: Decided, server: Server, folders: Folders) -> None:
     is_closed = decided.verdict.is_closed
     match decided.preparation:
         case StartAsIs():
-            disk.refresh_configuration(folders)
+            disk.refresh_configuration(folders, is_closed=is_closed)
             log.info("server %s has data and its own list: it starts from its files", server.id)
         case Found(roles=roles):
             _write_list(roles, server, folders, is_closed=is_closed)
@@ -260,7 +263,7 @@ def _write_list(
         number: server.line(number, role, is_closed=is_closed) for number, role in roles.items()
     }
     disk.write_members(folders, lines, version)
-    disk.refresh_configuration(folders)
+    disk.refresh_configuration(folders, is_closed=is_closed)
 
 
 def _name_resolves(server: Server, outside: Outside, until: float) -> bool:

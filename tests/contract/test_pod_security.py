@@ -14,6 +14,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.backup_jobs import cron_job, once_job, prune_job
+from functions.manifests.encryption import PLAIN
 from functions.manifests.installation import Installation
 from functions.manifests.network_policy import network_policy
 from functions.manifests.restore_job import Known, Place, Program, restore_job
@@ -41,7 +42,7 @@ def cluster(**spec: Any) -> ZooKeeperCluster:
 
 def templates(of: ZooKeeperCluster) -> Iterator[tuple[str, Manifest]]:
     """Yield the name and the template of every pod that is made for a cluster."""
-    yield "server", stateful_set(of, OURS, "hash", "hash")["spec"]["template"]
+    yield "server", stateful_set(of, OURS, "hash", "hash", PLAIN)["spec"]["template"]
     for name, spec in SPECS.items():
         wanted, found = backup(**spec), copied(source(**of.spec.model_dump(by_alias=True)))
         yield f"backup {name}", once_job(wanted, "it", found, OURS)["spec"]["template"]

@@ -25,6 +25,7 @@ from functions.api.ports import AGENT_PORT
 from functions.manifests.access import super_user_digest, super_user_secret
 from functions.manifests.claims import claims
 from functions.manifests.config_map import config_hash
+from functions.manifests.encryption import Encryption, Phase
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
 from functions.manifests.names import ordinal_of
@@ -101,6 +102,26 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 
+# With TLS the phase of a change matters too, and whether the version reads a new certificate.
+ENCRYPTED: dict[str, tuple[dict[str, Any], Encryption]] = {
+    "tls": (
+        {"tls": {"client": {"secretName": "clients"}, "quorum": {"secretName": "servers"}}},
+        Encryption(Phase.REQUIRE, "servers", 2281),
+    ),
+    "tls-on-its-way": (
+        {
+            "version": "3.8.4",
+            "tls": {
+                "client": {"secretName": "clients", "port": 3281, "clientAuth": "need"},
+                "quorum": {"secretName": "servers", "verifyHostnames": False},
+            },
+        },
+        Encryption(Phase.ACCEPT, "servers", 3281, "fingerprint"),
+    ),
+    "tls-going": ({"replicas": 1}, Encryption(Phase.SPEAK, "servers")),
+}
+
+
 def _cluster(**spec: Any) -> ZooKeeperCluster:
     metadata = {"name": "zk", "namespace": "apps", "uid": "uid-of-zk"}
     return ZooKeeperCluster.parse({"metadata": metadata, "spec": spec})
@@ -115,6 +136,13 @@ def _objects(**spec: Any) -> dict[str, Manifest]:
 def test_the_objects_of_a_spec_are_what_was_read_and_approved(name: str) -> None:
     """Guards against C13, J2, J7, J8 and G19: fixed paths, ports, domains; no volumes; no types."""
     made = owned_objects(_cluster(**SPECS[name]), INSTALLATION, "hash-of-the-secret")
+    check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_the_objects_of_a_cluster_with_tls_are_what_was_read_and_approved(name: str) -> None:
+    spec, encryption = ENCRYPTED[name]
+    made = owned_objects(_cluster(**spec), INSTALLATION, "hash-of-the-secret", encryption)
     check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
 
 

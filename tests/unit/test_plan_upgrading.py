@@ -10,6 +10,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import super_user_secret
+from functions.manifests.encryption import PLAIN
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects
@@ -92,4 +93,4 @@ def test_a_set_without_our_agent_is_brought_to_the_present_image(containers: lis
     template = found["spec"]["template"]
     bare = {**template, "spec": {**template["spec"], "containers": containers}}
     broken = {**found, "spec": {**found["spec"], "template": bare}}
-    assert for_running_servers(_cluster(), AFTER, "hash", broken) == AFTER
+    assert for_running_servers(_cluster(), AFTER, "hash", PLAIN, broken) == AFTER

@@ -14,6 +14,7 @@ import pytest
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
 from functions.manifests.access import super_user_digest
+from functions.manifests.encryption import PLAIN
 from functions.manifests.installation import Installation
 from functions.manifests.pod_programs import agent_container
 from functions.manifests.server_config import server_line
@@ -80,7 +81,7 @@ class Around:
 
 def _environment() -> dict[str, str]:
     """Return the variables that the pod template gives to the agent."""
-    container = agent_container(CLUSTER, Installation("image", "http://broker"))
+    container = agent_container(CLUSTER, Installation("image", "http://broker"), PLAIN)
     return {variable["name"]: variable.get("value", "") for variable in container["env"]}
 
 

@@ -1,0 +1,248 @@
+"""How far a change of the servers' encryption may go now, and what is said of it.
+
+Invariant: of all pods there are, and of those that the template makes, any two understand each
+other. So the template moves by one phase at a time, counted from the pod furthest behind, and
+forward only once every pod runs that phase and is ready; without pods it is as wanted at once. No
+pod is made that could not start for want of a usable Secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.manifest import Manifest
+from functions.api.tls import Tls
+from functions.manifests import names
+from functions.manifests.encryption import (
+    PHASES,
+    PLAIN,
+    Encryption,
+    Phase,
+    client_port,
+    encryption_of,
+)
+from functions.manifests.fingerprint import fingerprint
+from functions.manifests.server_version import reloads_client_certificate
+from functions.planning.certificates import UnusableSecret, read_certificate
+from functions.planning.seen import SeenPod
+from functions.planning.status import Wanted, seen_condition
+
+SECURED = "Secured"
+UNUSABLE = "CertificateUnusable"
+LACKS_NAMES = "CertificateLacksNames"
+EXPIRES = "CertificateExpires"
+CHANGING = "Changing"
+
+# cert-manager renews at two thirds of a certificate's life: what comes this close was forgotten.
+EXPIRES_SOON = timedelta(days=7)
+
+_TOLD = {
+    Phase.PLAIN: "without TLS",
+    Phase.ACCEPT: "without TLS, and understand it",
+    Phase.SPEAK: "by TLS, and understand others without",
+    Phase.REQUIRE: "by TLS alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTls:
+    """The Secrets that TLS needs, by name and as far as they exist, and the pods."""
+
+    secrets: Mapping[str, Manifest]
+    pods: tuple[SeenPod, ...]
+
+
+NOTHING = SeenTls({}, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the pods' template is to say, and the condition Secured (None: there is no TLS).
+
+    `is_plaintext_closed` once clients have no other way in than TLS. With `refused` nothing may be
+    made: the sentence says why.
+    """
+
+    encryption: Encryption
+    condition: Wanted | None
+    refused: str = ""
+    is_plaintext_closed: bool = False
+
+
+def is_concerned(cluster: ZooKeeperCluster, stateful_set: Manifest | None) -> bool:
+    """Whether TLS is wanted, or was and is not gone yet."""
+    is_said = seen_condition(cluster, SECURED) is not None
+    return cluster.spec.tls != Tls() or is_said or template_of(stateful_set) != PLAIN
+
+
+def template_of(stateful_set: Manifest | None) -> Encryption:
+    """Return what the pods' template says now."""
+    if stateful_set is None:
+        return PLAIN
+    return encryption_of(stateful_set["spec"]["template"]["metadata"].get("annotations") or {})
+
+
+def wanted_phase(cluster: ZooKeeperCluster) -> Phase:
+    return Phase.PLAIN if cluster.spec.tls.quorum is None else Phase.REQUIRE
+
+
+def secret_names(cluster: ZooKeeperCluster, stateful_set: Manifest | None) -> frozenset[str]:
+    """Return the Secrets that are looked at."""
+    tls = cluster.spec.tls
+    asked = {part.secret_name for part in (tls.client, tls.quorum) if part is not None}
+    return frozenset({*asked, template_of(stateful_set).quorum_secret} - {""})
+
+
+def decide(
+    cluster: ZooKeeperCluster, stateful_set: Manifest | None, seen: SeenTls, now: datetime
+) -> Decided:
+    """Return what the template is to say now; the same for every delivery that sees the same."""
+    if not is_concerned(cluster, stateful_set):
+        return Decided(PLAIN, None)
+    phase = next_phase(cluster, stateful_set, seen.pods)
+    before = template_of(stateful_set)
+    try:
+        warnings = _check(cluster, seen, now)
+    except UnusableSecret as error:
+        told = f"{error} Until then everything stays as it is."
+        return Decided(before, Wanted(SECURED, "False", UNUSABLE, told), told)
+    quorum = cluster.spec.tls.quorum
+    secret = quorum.secret_name if quorum is not None else _secret_in_use(before, seen)
+    encryption = Encryption(
+        phase,
+        "" if phase is Phase.PLAIN else secret,
+        client_port(cluster),
+        _certificate(cluster, seen),
+    )
+    is_closed = closes_plaintext(cluster, seen.pods)
+    condition = _condition(cluster, encryption, seen, warnings)
+    return Decided(encryption, condition, is_plaintext_closed=is_closed)
+
+
+def closes_plaintext(cluster: ZooKeeperCluster, pods: Sequence[SeenPod]) -> bool:
+    """Whether clients are kept from the port without TLS: once they have another at every server.
+
+    A renewed certificate or another port for TLS never opens it again.
+    """
+    client = cluster.spec.tls.client
+    is_wanted = client is not None and not client.plaintext
+    return is_wanted and all(pod.encryption.client_port for pod in pods)
+
+
+def _secret_in_use(template: Encryption, seen: SeenTls) -> str:
+    """Return the Secret of servers that still speak TLS although it is no longer asked for."""
+    told = (template.quorum_secret, *(pod.encryption.quorum_secret for pod in seen.pods))
+    return next((name for name in told if name), "")
+
+
+def next_phase(
+    cluster: ZooKeeperCluster, stateful_set: Manifest | None, pods: tuple[SeenPod, ...]
+) -> Phase:
+    """Return the phase of the pods that are made from now on."""
+    wanted = wanted_phase(cluster)
+    replicas = stateful_set["spec"].get("replicas", 1) if stateful_set is not None else 0
+    if not pods and not replicas:
+        return wanted
+    made = (template_of(stateful_set).phase,) if replicas else ()
+    present = [PHASES.index(phase) for phase in (*made, *(pod.encryption.phase for pod in pods))]
+    goal = PHASES.index(wanted)
+    behind = max(present, key=lambda index: abs(index - goal))
+    if goal < behind:
+        return PHASES[behind - 1]
+    is_mixed = len(set(present)) > 1
+    is_well = len(pods) >= replicas and all(map(_is_well, pods))
+    return PHASES[behind + (goal > behind and (is_mixed or is_well))]
+
+
+def _is_well(pod: SeenPod) -> bool:
+    return pod.is_ready and not pod.is_deleting
+
+
+def _certificate(cluster: ZooKeeperCluster, seen: SeenTls) -> str:
+    client = cluster.spec.tls.client
+    if client is None or reloads_client_certificate(cluster):
+        return ""
+    return fingerprint(seen.secrets[client.secret_name]["data"])
+
+
+def _check(cluster: ZooKeeperCluster, seen: SeenTls, now: datetime) -> list[tuple[str, str]]:
+    """Return the warnings, reason and sentence each; raises UnusableSecret."""
+    tls, found = cluster.spec.tls, []
+    if tls.client is not None:
+        wanted = (names.client_domain(cluster), *_servers(cluster))
+        needs_authority = tls.client.client_auth != "none"
+        name = tls.client.secret_name
+        shown = read_certificate(name, seen.secrets.get(name), needs_authority=needs_authority)
+        found += _expiry(name, shown.expires, now)
+        if lacking := shown.lacks(wanted):
+            found.append((LACKS_NAMES, _lacks(name, lacking)))
+    if tls.quorum is not None:
+        name = tls.quorum.secret_name
+        shown = read_certificate(name, seen.secrets.get(name), needs_authority=True)
+        found += _expiry(name, shown.expires, now)
+        lacking = shown.lacks(_servers(cluster))
+        if lacking and tls.quorum.verify_hostnames:
+            raise UnusableSecret(_lacks(name, lacking))
+    return found
+
+
+def _servers(cluster: ZooKeeperCluster) -> list[str]:
+    count = cluster.spec.replicas + cluster.spec.observers
+    return [names.pod_domain(cluster, ordinal) for ordinal in range(count)]
+
+
+def _lacks(name: str, lacking: list[str]) -> str:
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    star = f"*.{lacking[-1].partition('.')[2]}"
+    return (
+        f"The certificate in the Secret {name} does not name {lacking[0]}{more}: have it made for "
+        f"each of these, or for {star}."
+    )
+
+
+def _expiry(name: str, expires: datetime, now: datetime) -> list[tuple[str, str]]:
+    if expires - now > EXPIRES_SOON:
+        return []
+    word = "expired" if expires <= now else "expires"
+    told = f"The certificate in the Secret {name} {word} at {expires:%Y-%m-%dT%H:%M:%SZ}: renew it."
+    return [(EXPIRES, told)]
+
+
+def _condition(
+    cluster: ZooKeeperCluster,
+    encryption: Encryption,
+    seen: SeenTls,
+    warnings: list[tuple[str, str]],
+) -> Wanted | None:
+    behind = [pod.name for pod in seen.pods if pod.encryption != encryption]
+    wanted = wanted_phase(cluster)
+    if behind or encryption.phase is not wanted:
+        waiting = f"; waits for {', '.join(behind)}" if behind else ""
+        told = (
+            f"The servers are being rolled to speak among themselves {_TOLD[encryption.phase]}"
+            f"{waiting}. In the end they speak {_TOLD[wanted]}."
+        )
+        return Wanted(SECURED, "False", CHANGING, told)
+    if cluster.spec.tls == Tls():
+        return None
+    if warnings:
+        return Wanted(SECURED, "False", warnings[0][0], " ".join(told for _, told in warnings))
+    return Wanted(SECURED, "True", "AsWanted", _achieved(cluster))
+
+
+def _achieved(cluster: ZooKeeperCluster) -> str:
+    client = cluster.spec.tls.client
+    quorum = f"Among themselves the servers speak {_TOLD[wanted_phase(cluster)]}."
+    if client is None:
+        return quorum
+    return f"{quorum} Clients reach them by TLS at port {client.port}{_plaintext(cluster)}."
+
+
+def _plaintext(cluster: ZooKeeperCluster) -> str:
+    port = cluster.spec.config.client_port
+    if closes_plaintext(cluster, ()) and cluster.spec.network_policy.enabled:
+        return f"; where the network enforces NetworkPolicies, none without TLS at {port}"
+    return f", and without TLS at {port}"

@@ -1,0 +1,29 @@
+"""Reading what a cluster's TLS depends on: its Secrets and which phase its pods run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from functions.api.cluster import ZooKeeperCluster
+from functions.api.kinds import SECRET, STATEFUL_SET, Ref
+from functions.api.manifest import Manifest
+from functions.manifests.names import stateful_set_name
+from functions.planning.encryption import NOTHING, SeenTls, is_concerned, secret_names
+from functions.runtime.reading import read_pods
+from functions.runtime.world import World
+
+
+def read_tls(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], world: World) -> SeenTls:
+    """Return what was seen; a cluster without TLS costs no request.
+
+    The pods are read after the StatefulSet: what a pod of then runs, this template or one before
+    it made.
+    """
+    namespace = cluster.metadata.namespace
+    stateful_set = owned.get(Ref(STATEFUL_SET, namespace, stateful_set_name(cluster)))
+    if not is_concerned(cluster, stateful_set):
+        return NOTHING
+    wanted = sorted(secret_names(cluster, stateful_set))
+    found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in wanted}
+    secrets = {name: secret for name, secret in found.items() if secret is not None}
+    return SeenTls(secrets, read_pods(cluster, world))
