@@ -127,6 +127,7 @@ def _command(pod: Job, key: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.soak
 def test_a_program_that_is_stopped_leaves_nothing_and_the_next_makes_it_all(
     job: tuple[Job, ObjectStore],
 ) -> None:

@@ -82,6 +82,7 @@ def test_the_files_of_a_server_hold_what_clients_saw_from_whichever_snapshot(
     assert fuzzy > 2, "snapshots were written while transactions went on"
 
 
+@pytest.mark.soak
 def test_every_server_has_a_complete_state_also_one_that_copied_the_leaders(
     ensemble_of: Callable[..., RealEnsemble],
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_deletion_that_cannot_finish_says_why(cluster: Cluster) -> None:
     assert cluster.get("pvc", "data-zk-0") == {}
 
 
+@pytest.mark.soak
 def test_two_clusters_of_one_name_never_touch_each_other(cluster: Cluster, other: Cluster) -> None:
     """Seed defect G2: clusters saw and deleted the pods of their namesakes."""
     cluster.apply(clearPersistence=True)

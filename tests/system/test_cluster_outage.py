@@ -18,6 +18,7 @@ from tests.system.rest import Manifest
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.soak
 def test_servers_with_data_need_no_api_server(cluster: Cluster) -> None:
     """Seed defect C5: a server asked others before it started, so an outage could be for ever."""
     cluster.apply(replicas=3)

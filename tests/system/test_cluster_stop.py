@@ -23,6 +23,7 @@ def _run(cluster: Cluster, commands: str) -> str:
     return "".join(said)
 
 
+@pytest.mark.soak
 def test_a_stopped_ensemble_wakes_with_every_acknowledged_write(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:

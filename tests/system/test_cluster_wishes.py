@@ -18,6 +18,7 @@ def single(product: Platform, shared_namespace: str) -> Cluster:
     return cluster
 
 
+@pytest.mark.soak
 def test_a_paused_cluster_is_left_as_it_is_and_brought_up_to_date_later(single: Cluster) -> None:
     single.patch({"paused": True})
     single.until(lambda: single.condition("Reconciled")["reason"] == "Paused", "the condition")

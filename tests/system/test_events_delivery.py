@@ -65,6 +65,7 @@ def faults(cluster: Cluster) -> Iterator[Faults]:
         found.end()
 
 
+@pytest.mark.soak
 def test_a_cluster_whose_events_were_all_lost_is_found_by_resync(
     cluster: Cluster, faults: Faults
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_killed_container_is_started_again(victims: Victims) -> None:
     assert victims.fault("list") == "no fault is in force\n"
 
 
+@pytest.mark.soak
 def test_a_paused_container_stands_still_until_it_is_resumed(victims: Victims) -> None:
     victims.fault("pause", "a")
     assert f"paused   {victims.namespace}/a, container c" in victims.fault("list")
@@ -128,6 +129,7 @@ def test_a_cut_off_pod_reaches_nobody_until_it_is_joined(victims: Victims) -> No
     eventually(lambda: victims.reaches("b", "a"), what="it is reached again")
 
 
+@pytest.mark.soak
 def test_a_pod_can_be_cut_off_from_one_other(victims: Victims) -> None:
     victims.create("c", {"emptyDir": {}})
     eventually(lambda: victims.reaches("a", "c"), what="a third pod")
@@ -150,6 +152,7 @@ def test_a_lost_volume_is_empty_and_its_server_starts_anew(victims: Victims) -> 
     assert victims.kubectl("exec", "a", "--", "ls", "/data").split() == ["mark"]
 
 
+@pytest.mark.soak
 def test_a_full_disk_takes_nothing_until_there_is_room_again(victims: Victims) -> None:
     assert victims.write(2**20) == ""
     victims.fault("fill", "a")
@@ -160,6 +163,7 @@ def test_a_full_disk_takes_nothing_until_there_is_room_again(victims: Victims) -
     assert "No space left on device" in victims.write(5 * 2**20), "its size holds"
 
 
+@pytest.mark.soak
 def test_the_api_server_stays_away_until_it_is_started(victims: Victims) -> None:
     victims.fault("stop-api")
     assert "stopped  the API server" in victims.fault("list")

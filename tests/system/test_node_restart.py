@@ -86,6 +86,7 @@ def test_pods_start_anew_with_the_nodes_program_and_nothing_is_left_over(own: Pl
     assert len(own.run("ip", "netns").stdout.split("\n")) - 1 == 1
 
 
+@pytest.mark.soak
 def test_a_crash_while_the_api_server_is_away_is_told_when_it_is_back(own: Platform) -> None:
     create(own, "crashes", "sleep 2; exit 3")
     eventually(lambda: container(own, "crashes").get("ready"), what="the pod")
