@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import audit, demo, rights
+from local import audit, demo, demo_steps, rights
 from local.control_plane import binaries
 from local.faults import wish
 from local.platform import inside, start, stop
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         start.CannotStart,
         stop.CannotStop,
         inside.NotRunning,
-        demo.DemoFailed,
+        demo_steps.DemoFailed,
         NotOurs,
         PermissionError,
     ) as problem:

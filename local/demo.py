@@ -1,21 +1,29 @@
 """`python -m local demo`: everything at once, with visible progress, and left running.
 
 It starts the platform, installs the product from this checkout, applies the sample cluster, shows
-each server coming up, writes a znode and reads it from every server. Run again while it is up it
-does no harm and says what is there.
+each server coming up, writes a znode, reads it from every server, backs it up and restores it. Run
+again while it is up it does no harm and says what is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
-from collections.abc import Callable
+import uuid
 from pathlib import Path
 
 import yaml
 
+from local.demo_backup import back_up_and_restore
+from local.demo_steps import (
+    POLL_SECONDS,
+    DemoFailed,
+    Say,
+    read_object,
+    read_znode,
+    write_znode,
+)
 from local.kube import Object
 from local.node import pull
 from local.node.errors import CannotStart as CannotFetch
@@ -36,13 +44,6 @@ KNATIVE_KINDS = (
 )
 FUNCTIONS_SECONDS = 60.0
 SERVING_SECONDS = 180.0
-POLL_SECONDS = 0.25
-
-Say = Callable[[str], None]
-
-
-class DemoFailed(Exception):
-    """The demo did not come to its end; says what to look at."""
 
 
 def run(state: State, wishes: start.Wishes, say: Say) -> None:
@@ -54,13 +55,14 @@ def run(state: State, wishes: start.Wishes, say: Say) -> None:
     start.up(state, wishes, lambda line: say(f"  {line}"))
     platform = Platform(state.folder)
     _install(platform, say)
+    is_new = not platform.kubectl("get", "-f", str(CHECKOUT / SAMPLE), check=False).stdout
     say(f"applying {SAMPLE}")
     platform.kubectl("apply", "-f", str(CHECKOUT / SAMPLE))
     applied = time.monotonic()
     _give_keys(platform, state)
     cluster = _watch_servers(platform, say)
     say(f"  the ensemble serves {time.monotonic() - applied:.1f} s after it was applied")
-    _write_and_read(platform, cluster, say)
+    _show_data(platform, cluster, say, is_new=is_new)
     say(f"ready after {time.monotonic() - began:.1f} s\n\n{_how_to_go_on(state, cluster)}")
 
 
@@ -106,7 +108,7 @@ def _wait_for_kinds(platform: Platform) -> None:
 
 def _not_ready(platform: Platform) -> list[str]:
     kinds = "ksvc,brokers,triggers,apiserversources,pingsources"
-    found = _json(platform, "get", kinds, "-n", "zookeeper-functions")["items"]
+    found = read_object(platform, "get", kinds, "-n", "zookeeper-functions")["items"]
     return [f"{item['kind']} {item['metadata']['name']}" for item in found if not _is_ready(item)]
 
 
@@ -126,7 +128,7 @@ def _watch_servers(platform: Platform, say: Say) -> Object:
     said: dict[str, str] = {}
     deadline = time.monotonic() + SERVING_SECONDS
     while True:
-        cluster = _json(platform, "get", "-f", str(CHECKOUT / SAMPLE))
+        cluster = read_object(platform, "get", "-f", str(CHECKOUT / SAMPLE))
         status = cluster.get("status", {})
         for server in status.get("servers", ()):
             told = _server_line(server)
@@ -160,24 +162,15 @@ def _all_serve(cluster: Object) -> bool:
     )
 
 
-def _write_and_read(platform: Platform, cluster: Object, say: Say) -> None:
-    """Write one znode through the client Service and read it from each server by its name."""
-    status = cluster["status"]
-    servers = [f"{server['name']}.{status['service']}" for server in status["servers"]]
-    port = str(cluster["spec"]["config"]["clientPort"])
-    done = platform.run(
-        sys.executable, "-m", "local.znode", status["endpoints"]["client"], port, *servers,
-        check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise DemoFailed(f"writing and reading a znode failed: {done.stderr.strip()[-400:]}")
-    for line in done.stdout.splitlines():
-        say(f"  {line}")
-
-
-def _json(platform: Platform, *words: str) -> Object:
-    answer: Object = json.loads(platform.kubectl(*words, "-o", "json").stdout)
-    return answer
+def _show_data(platform: Platform, cluster: Object, say: Say, *, is_new: bool) -> None:
+    """Write and read; back up and restore only what nobody else can have written to yet."""
+    text = f"worth keeping {uuid.uuid4().hex[:8]}"
+    write_znode(platform, cluster, text, say)
+    read_znode(platform, cluster, text, say)
+    if is_new:
+        back_up_and_restore(platform, cluster, text, say)
+    else:
+        say("  (not backed up and restored again: that would drop what you wrote since)")
 
 
 def _how_to_go_on(state: State, cluster: Object) -> str:
@@ -194,7 +187,7 @@ def _how_to_go_on(state: State, cluster: Object) -> str:
         f"  kubectl apply -f {samples}/backup-once.yaml  # back it up\n"
         "  kubectl get pods -n zookeeper-functions  # the functions\n"
         "  make down                                # end everything\n"
-        "docs/operations/backup.md goes on from the backup: lose everything, restore it, check."
+        "docs/operations/backup.md tells the rest: lose everything, restore it, by a schedule."
     )
 
 

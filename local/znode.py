@@ -1,4 +1,7 @@
-"""Write one znode and read it from every server: `python -m local.znode CLIENT PORT SERVER...`.
+"""Write one znode, or read it from every server: what the demo shows that the ensemble does.
+
+    python -m local.znode write TEXT CLIENT:PORT
+    python -m local.znode read TEXT PORT SERVER...
 
 It runs inside the platform's network, where the cluster's names resolve.
 """
@@ -7,7 +10,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import uuid
 
 from kazoo.client import KazooClient
 
@@ -15,22 +17,31 @@ SECONDS = 20
 PATH = "/demo"
 
 
-def main(client: str, port: str, servers: list[str]) -> int:
-    """Return 0 when every server has what was written; print one line each."""
-    written = uuid.uuid4().hex
-    host, _, service_port = client.partition(":")
-    with _Session(host, service_port) as session:
+def main(words: list[str]) -> int:
+    """Do what the words say; return 1 when a server has something else than TEXT."""
+    if words[0] == "write":
+        return _write(*words[1:])
+    return _read(words[1], words[2], words[3:])
+
+
+def _write(text: str, client: str) -> int:
+    host, _, port = client.partition(":")
+    with _Session(host, port) as session:
         session.ensure_path(PATH)
-        session.set(PATH, written.encode())
-        print(f"wrote {PATH} through {client}")
+        session.set(PATH, text.encode())
+    print(f"wrote {PATH} through {client}: {text}")
+    return 0
+
+
+def _read(text: str, port: str, servers: list[str]) -> int:
     for server in servers:
         with _Session(server, port) as session:
             session.sync(PATH)
             found, stat = session.get(PATH)
-        if found.decode() != written:
-            print(f"{server} has {found.decode()!r} instead of {written!r}", file=sys.stderr)
+        if found.decode() != text:
+            print(f"{server} has {found.decode()!r} instead of {text!r}", file=sys.stderr)
             return 1
-        print(f"read {PATH} from {server.partition('.')[0]} (zxid 0x{stat.mzxid:x})")
+        print(f"read {PATH} from {server.partition('.')[0]} (zxid 0x{stat.mzxid:x}): {text}")
     return 0
 
 
@@ -51,4 +62,4 @@ class _Session:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    sys.exit(main(sys.argv[1:]))

@@ -24,18 +24,16 @@ SECONDS = 300
 CLUSTER = "config/samples/cluster-small.yaml"
 
 
-def commands(left_out: str) -> Iterator[str]:
-    """Yield the lines of the page's blocks, without those below one heading."""
-    for section in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE):
-        if not (left_out and section.startswith(left_out)):
-            for block in re.findall(r"^```\n(.*?)^```", section, re.DOTALL | re.MULTILINE):
-                yield from block.splitlines()
+def commands() -> Iterator[str]:
+    """Yield the lines of the page's blocks."""
+    for block in re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE):
+        yield from block.splitlines()
 
 
-def script(platform: Platform, left_out: str) -> str:
+def script(platform: Platform) -> str:
     """Return the page as one script that names each command before it runs."""
     lines = []
-    for command in commands(left_out):
+    for command in commands():
         # The page means the demo; its platform has the folder .local.
         ours = re.sub(r"-m local ([a-z-]+)", rf"-m local \1 --state={platform.state}", command)
         ours = ours.replace(".venv/bin/python", sys.executable)
@@ -67,21 +65,15 @@ def run(platform: Platform, namespace: str, folder: Path, text: str) -> tuple[in
     return code, told.read_text()
 
 
-@pytest.mark.parametrize(
-    "left_out",
-    [
-        # A second restore takes as long as all the rest: `make soak` has it.
-        pytest.param("Look before you leap", id="most-of-it"),
-        pytest.param("", id="all-of-it", marks=pytest.mark.soak),
-    ],
-)
+# The demo backs up and restores in `make test`; the page, with two restores, takes longer.
+@pytest.mark.soak
 def test_the_page_backs_up_destroys_restores_and_checks(
-    product: Platform, namespace: str, tmp_path: Path, left_out: str
+    product: Platform, namespace: str, tmp_path: Path
 ) -> None:
     small = Cluster(product, namespace, "small")
     small.apply(replicas=3, probes=SMALL["probes"])
     small.until_settled(90)
-    code, said = run(product, namespace, tmp_path, script(product, left_out))
+    code, said = run(product, namespace, tmp_path, script(product))
     assert code == 0, said
     assert "PROVEN" in said
     assert re.search(r"^worth-keeping$", said, re.MULTILINE), "it was lost, and is there again"

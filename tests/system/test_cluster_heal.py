@@ -38,7 +38,7 @@ def healthy(ensemble: Cluster) -> Cluster:
 
 def test_deleted_objects_come_back_within_seconds(healthy: Cluster) -> None:
     before = {ref: uid for ref, uid in healthy.owned().items() if _is_watched(ref)}
-    assert len(before) == 6
+    assert len(before) == 7
     # The servers' pods stay: that they come back is tried below.
     healthy.kubectl("delete", "--cascade=orphan", "--wait=false", *before)
 

@@ -68,7 +68,12 @@ def test_make_demo_alone_brings_up_an_ensemble(first_demo: Completed) -> None:
     assert first_demo.stderr == ""
     for server in SERVERS:
         assert re.search(rf"^  {server}  (leader|follower), ready$", said, re.MULTILINE)
-        assert re.search(rf"^  read /demo from {server} ", said, re.MULTILINE)
+        # Once as written, and once more after it was overwritten and the backup restored.
+        kept = re.findall(rf"^  read /demo from {server} .*: (worth .*)$", said, re.MULTILINE)
+        assert len(kept) == 2
+        assert kept[0] == kept[1]
+    assert "a mistake" in said
+    assert re.search(r"^  restored [0-9.]+ s after it was asked for$", said, re.MULTILINE)
     assert "export KUBECONFIG=$PWD/.local/kubeconfig" in said
 
 
@@ -92,6 +97,7 @@ def test_make_demo_again_says_what_is_there_and_changes_nothing(
     again = somebody.make("demo")
     assert again.returncode == 0, again.stderr
     assert "the platform is up already" in again.stdout
+    assert "that would drop what you wrote since" in again.stdout
     assert pods(somebody) == earlier
 
 
