@@ -33,6 +33,7 @@ SAME = [
         ("deployments", "kafka-broker", "one-namespace"),
         {"serving": "deployments", "broker": {"class": "Kafka"}, "scope": "namespace"},
         id="all-together",
+        marks=pytest.mark.soak,
     ),
 ]
 
@@ -116,6 +117,7 @@ def test_the_chart_makes_the_very_objects_that_kustomize_makes(
         assert ours[at] == wanted, at
 
 
+@pytest.mark.soak
 def test_for_another_namespace_they_are_the_same_too(template: Any, tmp_path: Path) -> None:
     ours = _by_key(template(FUNCTIONS, {"scope": "namespace"}, namespace="team-a"))
     assert ours == _by_key(namespaced("team-a", tmp_path))
