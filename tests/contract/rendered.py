@@ -41,11 +41,16 @@ def overlay(name: str) -> list[Manifest]:
     return kustomize(REPOSITORY / "config" / "overlays" / name)
 
 
-def namespaced(namespace: str, folder: Path) -> list[Manifest]:
-    """Return the overlay for one namespace, for another one than it names: one line is changed."""
+def checkout(folder: Path) -> Path:
+    """Copy what kustomizations are made of."""
     for part in ("config", "crds", "sources"):
         shutil.copytree(REPOSITORY / part, folder / part)
-    overlay = folder / "config/overlays/namespaced"
+    return folder
+
+
+def namespaced(namespace: str, folder: Path) -> list[Manifest]:
+    """Return the overlay for one namespace, for another one than it names: one line is changed."""
+    overlay = checkout(folder) / "config/overlays/namespaced"
     file = overlay / "kustomization.yaml"
     text = file.read_text()
     assert text.count("\nnamespace: ") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,9 +21,18 @@ from functions.runtime.settings import read_settings
 from functions.runtime.world import World
 from local import knative_crds
 from local.eventing.admission import admission_error
-from tests.contract.api_server import ApiServer, kubeconfig
+from tests.contract.api_server import REPOSITORY, ApiServer, kubeconfig
 from tests.contract.processes import until
-from tests.contract.rendered import OVERLAYS, Manifest, applied, key, namespaced, overlay
+from tests.contract.rendered import (
+    OVERLAYS,
+    Manifest,
+    applied,
+    checkout,
+    key,
+    kustomize,
+    namespaced,
+    overlay,
+)
 from tests.handlers.conftest import NEW_YEAR
 
 pytestmark = pytest.mark.contract
@@ -170,6 +180,47 @@ def test_what_stays_when_the_functions_go_is_not_labelled_as_part_of_them() -> N
         stays = {at for at, is_part in found.items() if not is_part}
         assert {kind for kind, _ in stays} == {"CustomResourceDefinition", "ClusterRole"}
         assert {n for kind, n in stays if kind == "ClusterRole"} == {"zookeeper-functions-server"}
+
+
+PAGES = REPOSITORY / "docs" / "operations"
+
+
+def test_uninstalling_names_every_kind_that_is_installed() -> None:
+    page = (PAGES / "uninstall.md").read_text()
+    named = re.findall(r"kubectl delete (\S+) -l app|names `(\S+)` in place", page)
+    kinds = {kind for words in named for kind in ",".join(words).split(",")}
+    labelled = {
+        "ksvc" if m["apiVersion"].startswith("serving.") else m["kind"].lower()
+        for name in OVERLAYS
+        for m in objects(name)
+        if "app.kubernetes.io/part-of" in m["metadata"].get("labels", {})
+    }
+    assert labelled - {"namespace"} <= kinds
+
+
+SNIPPETS = [
+    block
+    for block in re.findall(r"^```yaml\n(.*?)^```", (PAGES / "install.md").read_text(), re.S | re.M)
+    if "kind: Kustomization" in block
+]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["combined", "own-image"])
+def test_a_kustomization_of_the_page_can_be_built(snippet: str, tmp_path: Path) -> None:
+    mine = checkout(tmp_path) / "my" / "install"
+    mine.mkdir(parents=True)
+    (mine / "kustomization.yaml").write_text(snippet)
+    made = kustomize(mine)
+    assert {key(m): admission_error(m) for m in made if admission_error(m)} == {}
+    if "registry.example" in snippet:
+        functions = of_kind(made, "Service", "serving")
+        images = {f["spec"]["template"]["spec"]["containers"][0]["image"] for f in functions}
+        told = {environment(made, f["metadata"]["name"])["FUNCTIONS_IMAGE"] for f in functions}
+        assert images == told == {"registry.example/zookeeper-functions:0.1.0"}
+    else:
+        assert of_kind(made, "Deployment")
+        assert "Kafka" in str(of_kind(made, "Broker"))
 
 
 # The functions under the Roles of one namespace, on the real API server.
