@@ -8,46 +8,30 @@ list requests.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
-from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidEvent, InvalidSpec
-from functions.api.kinds import (
-    BACKUP,
-    CLUSTER,
-    CONFIG_MAP,
-    NETWORK_POLICY,
-    POD,
-    POD_DISRUPTION_BUDGET,
-    RESTORE,
-    ROLE_BINDING,
-    SERVICE,
-    SERVICE_ACCOUNT,
-    STATEFUL_SET,
-    Ref,
-)
+from functions.api.kinds import BACKUP, CLUSTER, RESTORE, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.restore import ZooKeeperRestore
-from functions.manifests.names import MANAGED
 from functions.planning.exposition import exposition
 from functions.planning.restores.decision import is_settled
-from functions.planning.seen import SeenPod, seen_pod
-from functions.planning.settled import looked_at, unsettled
 from functions.planning.standing import families_of
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import event_function
 from functions.runtime.metrics import STANDING
 from functions.runtime.resync_backups import backups_to_look_at
+from functions.runtime.resync_clusters import clusters_to_look_at
 from functions.runtime.traces import carried
+from functions.runtime.turns import Turns
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
 
-OWNED_KINDS = (
-    SERVICE_ACCOUNT, ROLE_BINDING, CONFIG_MAP, NETWORK_POLICY, SERVICE, STATEFUL_SET,
-    POD_DISRUPTION_BUDGET,
-)  # fmt: skip
+SENT_AT_ONCE = 8
+
+_turns = Turns()
 
 
 @event_function
@@ -55,14 +39,32 @@ def resync(event: Event, world: World) -> None:
     if event.type != PING_EVENT:
         raise InvalidEvent(f"resync takes events of type {PING_EVENT}, not {event.type!r}.")
     is_all = isinstance(event.data, dict) and event.data.get("scope") == "all"
+    # Ticks that come faster than all is looked at do not add up.
+    with _turns.of(is_all) as is_mine:
+        if is_mine:
+            _send(_to_look_at(world, is_all), world)
+
+
+def _to_look_at(world: World, is_all: bool) -> Iterable[tuple[Ref, str]]:
     found, restores, backups = _listed(world)
     STANDING.show(exposition(families_of(found, backups, restores, world.now())))
-    asking = _all(found) if is_all else _unsettled(found, world)
-    others = (*_restores(restores, is_all), *backups_to_look_at(backups, world, is_all))
-    for ref, why in (*asking, *others):
-        attributes, data = reference_event(ref)
-        world.emit({**attributes, **carried()}, data)
-        log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
+    yield from clusters_to_look_at(found, world, is_all)
+    yield from _restores(restores, is_all)
+    yield from backups_to_look_at(backups, world, is_all)
+
+
+def _send(asking: Iterable[tuple[Ref, str]], world: World) -> None:
+    """Send an event about each: one after the other, a thousand would outlast the delivery."""
+    trace = carried()
+
+    def send(told: tuple[Ref, str]) -> tuple[Ref, str]:
+        attributes, data = reference_event(told[0])
+        world.emit({**attributes, **trace}, data)
+        return told
+
+    with ThreadPoolExecutor(SENT_AT_ONCE) as threads:
+        for ref, why in threads.map(send, asking):
+            log.info("sent", extra={"cluster": f"{ref.namespace}/{ref.name}", "why": why})
 
 
 def _listed(world: World) -> tuple[list[Manifest], list[Manifest], list[Manifest]]:
@@ -71,24 +73,6 @@ def _listed(world: World) -> tuple[list[Manifest], list[Manifest], list[Manifest
     kinds = (CLUSTER, RESTORE, BACKUP)
     clusters, restores, backups = (world.kube.list(kind, namespace) for kind in kinds)
     return clusters, restores, backups
-
-
-def _all(found: list[Manifest]) -> Iterable[tuple[Ref, str]]:
-    return [(ref_of(manifest), "all") for manifest in found]
-
-
-def _unsettled(found: list[Manifest], world: World) -> Iterable[tuple[Ref, str]]:
-    if not found:
-        return
-    pods = _pods(world)
-    owned = {
-        ref_of(manifest): manifest
-        for kind in OWNED_KINDS
-        for manifest in world.kube.list(kind, world.settings.listed, MANAGED)
-    }
-    for manifest in found:
-        if why := _why(manifest, pods, owned, world):
-            yield ref_of(manifest), why
 
 
 def _restores(found: list[Manifest], is_all: bool) -> Iterable[tuple[Ref, str]]:
@@ -105,27 +89,3 @@ def _is_settled(manifest: Manifest) -> bool:
         return is_settled(ZooKeeperRestore.parse(manifest))
     except InvalidSpec:
         return True  # Only an edit, which makes an event, changes that.
-
-
-def _pods(world: World) -> dict[tuple[str, str], list[SeenPod]]:
-    """Return the pods of every cluster, by (namespace, cluster)."""
-    pods: dict[tuple[str, str], list[SeenPod]] = defaultdict(list)
-    for pod in world.kube.list(POD, world.settings.listed, MANAGED):
-        metadata = pod["metadata"]
-        pods[metadata["namespace"], metadata["labels"].get("instance", "")].append(seen_pod(pod))
-    return pods
-
-
-def _why(
-    manifest: Manifest,
-    pods: dict[tuple[str, str], list[SeenPod]],
-    owned: dict[Ref, Manifest],
-    world: World,
-) -> str:
-    try:
-        cluster = ZooKeeperCluster.parse(manifest)
-    except InvalidSpec:
-        return ""  # Its condition says so; only an edit, which makes an event, changes that.
-    mine = {ref: owned[ref] for ref in looked_at(cluster) if ref in owned}
-    own_pods = pods.get((cluster.metadata.namespace, cluster.metadata.name), [])
-    return unsettled(cluster, own_pods, mine, world.settings.installation)

@@ -6,18 +6,17 @@ long as one delivery of the real function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from functions.adapters.memory import MemoryKube
 from functions.api.errors import Unavailable
 from functions.api.kinds import NODE, Kind, Ref
-from functions.api.manifest import Manifest, ref_of
+from functions.api.manifest import Manifest, Selector, ref_of
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.runtime.world import Kube, ZooKeeper
 
 Manifests = list[Manifest]
-Labels = tuple[tuple[str, str], ...]
+Labels = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 
 class PlanEnds(Unavailable):
@@ -37,9 +36,7 @@ class Looks:
             self._found[ref] = self._kube.get(ref)
         return self._found[ref]
 
-    def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
-    ) -> Manifests:
+    def list(self, kind: Kind, namespace: str | None, labels: Selector | None = None) -> Manifests:
         asked = (kind, namespace, tuple(sorted((labels or {}).items())))
         if asked not in self._listed:
             self._listed[asked] = self._kube.list(kind, namespace, labels)
@@ -62,9 +59,7 @@ class DryKube(MemoryKube):
             self._take(ref, self._looks.get(ref))
         return super().get(ref)
 
-    def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
-    ) -> Manifests:
+    def list(self, kind: Kind, namespace: str | None, labels: Selector | None = None) -> Manifests:
         found = self._looks.list(kind, namespace, labels)
         if kind == NODE:
             return found  # Nobody writes them.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from functions.api.errors import Refused
 from functions.api.kinds import KINDS, Ref
 
 Manifest = dict[str, Any]
+# What labels must be: of several values any one will do.
+Selector = Mapping[str, str | tuple[str, ...]]
 
 
 def ref_of(manifest: Manifest) -> Ref:

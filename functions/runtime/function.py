@@ -16,7 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from functions.api.cluster import ZooKeeperCluster
@@ -74,6 +74,7 @@ class _Kind(Generic[S, U]):
     unread: Callable[[Manifest], U]
     refusal: Refusal[U] | None
     work: Callable[[S, World], None]
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +172,15 @@ def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[
 def _work_on(ref: Ref, kind: _Kind[S, U], world: World) -> None:
     """Read, plan and apply; go on while there is more to do, look again after a conflict.
 
-    Both are bounded: what is left after that is told to the sender, who delivers again.
+    Both are bounded: what is left after that is told to the sender, who delivers again. What a
+    delivery leaves to one that waits (`Turns`) is done by that one.
     """
     conflicts = 0
     for _ in range(MOST_LOOKS):
         try:
-            with _turns.of(ref):
-                _work_once(ref, kind, world)
+            with kind.turns.of(ref) as is_mine:
+                if is_mine:
+                    _work_once(ref, kind, world)
         except Unfinished:
             continue
         except Conflict:
@@ -267,7 +270,6 @@ def _failed(status: int, error: Exception) -> Answer:
     return Answer(status, str(error))
 
 
-_turns = Turns()
 _lock = threading.Lock()
 _worlds: list[World] = []
 

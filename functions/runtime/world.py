@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from functions.api.kinds import Kind, Ref
-from functions.api.manifest import Manifest
+from functions.api.manifest import Manifest, Selector
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.planning.progress import Progress
 from functions.runtime.settings import Settings
@@ -26,9 +26,13 @@ class Kube(Protocol):
         ...
 
     def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
+        self, kind: Kind, namespace: str | None, labels: Selector | None = None
     ) -> list[Manifest]:
-        """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
+        """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`.
+
+        Of a label with several values any one will do. Who wrote what (`metadata.managedFields`)
+        need not be in them.
+        """
         ...
 
     def apply(

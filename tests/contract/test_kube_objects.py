@@ -112,7 +112,7 @@ def test_list_finds_by_labels_and_namespace(side: Side) -> None:
     for name, labels in {"a": {"x": "1"}, "b": {"x": "1", "y": "2"}, "c": {}}.items():
         side.kube.apply(made(side, CONFIG_MAP, name, metadata={"labels": labels}), manager="one")
 
-    def found(namespace: str | None, **labels: str) -> list[str]:
+    def found(namespace: str | None, **labels: str | tuple[str, ...]) -> list[str]:
         items = side.kube.list(CONFIG_MAP, namespace, labels)
         ours = [i for i in items if i["metadata"]["namespace"] == side.namespace]
         assert all((i["kind"], i["apiVersion"]) == ("ConfigMap", "v1") for i in items)
@@ -122,6 +122,8 @@ def test_list_finds_by_labels_and_namespace(side: Side) -> None:
     assert found(None, x="1") == ["a", "b"]
     assert found(side.namespace, x="1", y="2") == ["b"]
     assert found(side.namespace, x="2") == []
+    assert found(side.namespace, x=("2", "1"), y=("2", "3")) == ["b"]
+    assert found(side.namespace, x=("2", "3")) == []
     assert side.kube.list(CONFIG_MAP, "elsewhere", {"x": "1"}) == []
     assert side.kube.list(SECRET, side.namespace) == []
 

@@ -226,7 +226,7 @@ class Simulation:
         self.sent.clear()
         event = Event({"type": PING_EVENT, "id": "1", "source": "/ping"}, {"scope": scope})
         assert deliver(FUNCTIONS["resync"], event, self.world).status == 204
-        return list(self.sent)
+        return sorted(self.sent, key=str)
 
     def deliver(self, function: str, ref: Ref | None = None) -> Answer:
         attributes, data = reference_event(ref or Ref(CLUSTER, NAMESPACE, "zk"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from functions.api.errors import Unavailable
 from functions.api.kinds import CLUSTER, POD, Kind, Ref
-from functions.api.manifest import Manifest, ref_of
+from functions.api.manifest import Manifest, Selector, ref_of
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
 from functions.runtime.settings import Settings
@@ -33,7 +32,7 @@ class OneNamespace:
         return self._kube.get(ref)
 
     def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
+        self, kind: Kind, namespace: str | None, labels: Selector | None = None
     ) -> list[Manifest]:
         self._check("list", kind, namespace)
         return self._kube.list(kind, namespace, labels)

@@ -116,8 +116,8 @@ def test_a_list_is_read_page_by_page(server: Server) -> None:
     assert names(found) == ["a", "b", "c"]
     assert all((item["kind"], item["apiVersion"]) == ("ConfigMap", "v1") for item in found)
     assert [path for _, path, _ in server.requests] == [
-        "/api/v1/namespaces/here/configmaps?limit=500&labelSelector=app%3Dzoo",
-        "/api/v1/namespaces/here/configmaps?limit=500&labelSelector=app%3Dzoo&continue=x+y",
+        "/api/v1/namespaces/here/configmaps?limit=100&labelSelector=app%3Dzoo",
+        "/api/v1/namespaces/here/configmaps?limit=100&labelSelector=app%3Dzoo&continue=x+y",
     ]
 
 

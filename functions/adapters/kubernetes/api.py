@@ -11,12 +11,13 @@ from functions.adapters.kubernetes.rest import Rest
 from functions.adapters.preconditions import check_apply, check_create, without_empty_status
 from functions.api.errors import Conflict, NotServed, Refused, Unavailable
 from functions.api.kinds import Kind, Ref
-from functions.api.manifest import Manifest, ref_of
+from functions.api.manifest import Manifest, Selector, ref_of
 
 # Inside the class, `list` is the method.
 Manifests = list[Manifest]
 
-PAGE = 500
+# A page is held twice, as text and as objects: few enough that this is no burden.
+PAGE = 100
 LIST_ATTEMPTS = 3
 DISCOVERY_SECONDS = 60.0
 
@@ -41,13 +42,11 @@ class KubernetesApi:
         except NotFound:
             return None
 
-    def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
-    ) -> Manifests:
+    def list(self, kind: Kind, namespace: str | None, labels: Selector | None = None) -> Manifests:
         """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
         query = {"limit": str(PAGE)}
         if labels:
-            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+            query["labelSelector"] = ",".join(_selecting(*label) for label in labels.items())
         for _ in range(LIST_ATTEMPTS):
             try:
                 return self._pages(kind, namespace or "", query)
@@ -216,8 +215,16 @@ def _resource(kind: Kind) -> str:
     return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
 
 
+def _selecting(key: str, value: str | tuple[str, ...]) -> str:
+    return f"{key}={value}" if isinstance(value, str) else f"{key} in ({','.join(value)})"
+
+
 def _typed(kind: Kind, item: dict[str, Any]) -> Manifest:
-    """Add what a list leaves out of its items, so that an object always says what it is."""
+    """Add what a list leaves out of its items, so that an object always says what it is.
+
+    Who wrote what is left out: it is half of an object, and nobody asks for it of a list.
+    """
+    item["metadata"].pop("managedFields", None)
     return {**item, "apiVersion": kind.api_version, "kind": kind.name}
 
 

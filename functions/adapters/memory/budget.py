@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+from functions.api.manifest import Selector
 
 Object = dict[str, Any]
 
@@ -23,10 +25,13 @@ def is_ready(pod: Object) -> bool:
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
-def has_labels(item: Object, labels: Mapping[str, str]) -> bool:
-    """Whether `item` carries all `labels`."""
+def has_labels(item: Object, labels: Selector) -> bool:
+    """Whether `item` carries all `labels`; of several values any one."""
     carried = item["metadata"].get("labels") or {}
-    return all(carried.get(name) == value for name, value in labels.items())
+    return all(
+        carried.get(name) in (value if isinstance(value, tuple) else (value,))
+        for name, value in labels.items()
+    )
 
 
 def _blocks(budget: Object, pod: Object, pods: list[Object]) -> bool:

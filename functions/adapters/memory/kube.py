@@ -48,7 +48,7 @@ from functions.api.kinds import (
     Kind,
     Ref,
 )
-from functions.api.manifest import Manifest, ref_of
+from functions.api.manifest import Manifest, Selector, ref_of
 
 Manifests = list[Manifest]
 
@@ -97,9 +97,7 @@ class MemoryKube:
             stored = self._seen().get(ref)
             return stored.shown() if stored else None
 
-    def list(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
-    ) -> Manifests:
+    def list(self, kind: Kind, namespace: str | None, labels: Selector | None = None) -> Manifests:
         """Return all objects of `kind` in `namespace` (None: all) that carry all `labels`."""
         with self.faults.around():
             self._check_served(kind)
