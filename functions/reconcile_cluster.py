@@ -10,6 +10,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.planning.deletion import Remains, plan_deletion
 from functions.planning.reconciliation import Surroundings, plan_reconcile, plan_refused
 from functions.planning.steps import Plan
+from functions.planning.super_user import is_rotating, secret_ref
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
 from functions.runtime.reading import (
@@ -32,11 +33,13 @@ def reconcile_cluster(cluster: ZooKeeperCluster, world: World) -> None:
 
 def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
     seen = read_owned(cluster, world)
+    secret = seen.get(secret_ref(cluster))
     surroundings = Surroundings(
         world.settings.installation,
         world.fresh_password(),
         read_monitoring(cluster, world),
         read_tls(cluster, seen, world),
+        read_pods(cluster, world) if secret is not None and is_rotating(secret) else (),
     )
     return plan_reconcile(cluster, seen, surroundings, world.now())
 

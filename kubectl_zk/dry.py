@@ -6,6 +6,7 @@ long as one delivery of the real function.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from functions.adapters.memory import MemoryKube
@@ -103,8 +104,8 @@ class DryServers:
         joining: str,
         leaving: str,
         from_config: int,
-        password: str,
+        passwords: Sequence[str],
     ) -> EnsembleConfig:
-        del host, port, from_config, password
+        del host, port, from_config, passwords
         self.changes.append(f"add {joining}" if joining else f"take out server {leaving}")
         raise PlanEnds("Then it looks again.")

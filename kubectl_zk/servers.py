@@ -64,9 +64,9 @@ class ServersBehindKubernetes:
         joining: str,
         leaving: str,
         from_config: int,
-        password: str,
+        passwords: Sequence[str],
     ) -> EnsembleConfig:
-        del host, port, joining, leaving, from_config, password
+        del host, port, joining, leaving, from_config, passwords
         raise Refused("kubectl zk changes no member list: the function `scale` does.")
 
     def progress(self, host: str) -> Progress:

@@ -7,7 +7,7 @@ writes to must stay as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,21 +55,24 @@ class ZooKeeperServers:
         joining: str,
         leaving: str,
         from_config: int,
-        password: str,
+        passwords: Sequence[str],
     ) -> EnsembleConfig:
-        """Change the member list by compare-and-set on its version, as the super user."""
+        """Change the member list by compare-and-set on its version, as the super user.
+
+        A server takes any number of identities; one with a wrong password is nobody's.
+        """
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
         if not self.stats(host, port).mode:
             # Opening a session with it would only take longer to fail.
             raise Unavailable(f"{host}:{port} is not currently serving requests.")
-        with _translated(f"{host}:{port}"), self._session(host, port, password) as session:
+        with _translated(f"{host}:{port}"), self._session(host, port, passwords) as session:
             answer = session.reconfig_async(joining or None, leaving or None, None, from_config)
             data, _ = answer.get(timeout=self._change)
             return parse_config(data.decode())
 
     @contextmanager
-    def _session(self, host: str, port: int, password: str) -> Iterator[Any]:
+    def _session(self, host: str, port: int, passwords: Sequence[str]) -> Iterator[Any]:
         # Imported late: most calls of most functions only look.
         from kazoo.client import KazooClient
         from kazoo.handlers.threading import KazooTimeoutError
@@ -77,7 +80,7 @@ class ZooKeeperServers:
         session = KazooClient(
             hosts=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             timeout=self._change,
-            auth_data=[("digest", f"super:{password}")],
+            auth_data=[("digest", f"super:{password}") for password in passwords],
             # A lost connection must not be mended behind our back: the request would be sent
             # again although it may have taken effect.
             connection_retry={"max_tries": 0},

@@ -30,6 +30,7 @@ from functions.api.resource import CustomResource
 from functions.api.rules import Rule, Spec, immutable
 from functions.api.status import ClusterStatus
 from functions.api.storage import Storage
+from functions.api.super_user import SuperUser
 from functions.api.tls import TLS_RULES, Tls
 from functions.api.values import (
     NONE_GIVEN,
@@ -216,6 +217,8 @@ class ClusterSpec(Spec):
     """The Service clients connect to."""
     admin_server: AdminServer = AdminServer()
     """ZooKeeper's AdminServer."""
+    super_user: SuperUser = SuperUser()
+    """The user that alone may change the ensemble's member list."""
     network_policy: NetworkPolicy = NetworkPolicy()
     """Who may reach the servers."""
     metrics: Metrics = Metrics()

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from functions.api.rules import Rule
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-_QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+# A hash may look like a number with an exponent of ten digits; there is no such quantity.
+_QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{{1,3}})?")
 _PREFIX = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "n": -3, "u": -2, "m": -1}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
 from functions.api.ports import AGENT_PORT, quarantine_port
+from functions.manifests.access import digest_key
 from functions.manifests.container import (
     container_security,
     mounts,
@@ -132,7 +133,7 @@ def _server_ports(cluster: ZooKeeperCluster) -> list[Manifest]:
 
 def super_digest(cluster: ZooKeeperCluster) -> Manifest:
     """Return the variable with what a server knows of its super user; no password is in a pod."""
-    secret = {"name": super_user_secret_name(cluster), "key": "digest"}
+    secret = {"name": super_user_secret_name(cluster), "key": digest_key(cluster)}
     return {"name": "SUPER_DIGEST", "valueFrom": {"secretKeyRef": secret}}
 
 

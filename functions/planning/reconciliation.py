@@ -12,12 +12,11 @@ from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError
-from functions.api.kinds import CLUSTER, SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import CLUSTER, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.status import Condition
 from functions.manifests import names
-from functions.manifests.access import super_user_secret
-from functions.manifests.fingerprint import fingerprint
+from functions.manifests.access import password_hash
 from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects
 from functions.manifests.pod_programs import is_seed_helper
@@ -35,7 +34,7 @@ from functions.planning.encryption import (
 from functions.planning.endpoints import endpoints
 from functions.planning.membership import awaits_waking
 from functions.planning.monitoring import NOWHERE, Monitoring, plan_monitoring
-from functions.planning.seen import controller_uid
+from functions.planning.seen import SeenPod, controller_uid
 from functions.planning.status import (
     RECONCILED,
     Slice,
@@ -48,10 +47,10 @@ from functions.planning.status import (
 from functions.planning.steps import (
     Announce,
     ApplyObject,
-    CreateObject,
     LookAgain,
     Plan,
 )
+from functions.planning.super_user import plan_super_user, secret_ref
 from functions.planning.upgrading import for_running_servers
 
 FIELDS = ("service", "selector", "endpoints", "observedGeneration")
@@ -61,12 +60,16 @@ QUIET = ("Paused", "Deleting", "Creating", CHANGING)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a cluster's objects depend on beside its spec."""
+    """What a cluster's objects depend on beside its spec.
+
+    `pods` are needed only while the super user's password changes.
+    """
 
     installation: Installation
     fresh_password: str
     monitoring: Monitoring = NOWHERE
     tls: SeenTls = NOTHING
+    pods: tuple[SeenPod, ...] = ()
 
 
 def plan_reconcile(
@@ -81,7 +84,7 @@ def plan_reconcile(
     if cluster.spec.paused:
         told = "spec.paused: the owned objects are left as they are."
         return report(cluster, Wanted(RECONCILED, "False", "Paused", told), now)
-    if first := (*_finalizer(cluster), *_super_user(cluster, seen, surroundings)):
+    if first := (*_finalizer(cluster), *_secret(cluster, seen, surroundings)):
         return (*first, LookAgain())
     found = next((item for ref, item in seen.items() if ref.kind == STATEFUL_SET), None)
     decided = decide(cluster, found, surroundings.tls, now)
@@ -131,16 +134,10 @@ def finalizer_manifest(cluster: ZooKeeperCluster, finalizers: list[str]) -> Mani
     }
 
 
-def _super_user(
+def _secret(
     cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest], surroundings: Surroundings
 ) -> Plan:
-    """Make the super user's Secret once.
-
-    It is looked at before the pods' template names its content: of two deliveries that race, only
-    one's password is stored.
-    """
-    secret = super_user_secret(cluster, surroundings.fresh_password)
-    return () if ref_of(secret) in seen else (CreateObject(secret, MANAGER),)
+    return plan_super_user(cluster, seen, surroundings.pods, surroundings.fresh_password)
 
 
 def _wanted(
@@ -149,8 +146,7 @@ def _wanted(
     surroundings: Surroundings,
     decided: Decided,
 ) -> tuple[Manifest, ...]:
-    secret = Ref(SECRET, cluster.metadata.namespace, names.super_user_secret_name(cluster))
-    content = fingerprint(seen[secret]["data"])
+    content = password_hash(seen[secret_ref(cluster)])
     at = Ref(STATEFUL_SET, cluster.metadata.namespace, names.stateful_set_name(cluster))
     given = for_running_servers(
         cluster, surroundings.installation, content, decided.encryption, seen.get(at)

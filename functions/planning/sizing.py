@@ -6,7 +6,7 @@ from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
-from functions.planning import bootstrap, growth, recovery
+from functions.planning import bootstrap, growth, operation, recovery
 from functions.planning.joiners import pod_to_replace
 from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
@@ -58,7 +58,7 @@ def _after_creation(
     config = seen.servers.config
     if written := report(cluster, record, verdict.condition, now, config, verdict.fields):
         return (*verdict.news, *written, LookAgain())
-    if changed := protect(cluster, seen.budget, _pods_that_may_run(move, seen, found)):
+    if changed := protect(cluster, seen.budget, _pods_that_may_run(cluster, move, found, seen)):
         return (*changed, LookAgain())
     if not is_protected(cluster, seen.budget):
         return ()  # Its controller has to see it first, which makes an event.
@@ -66,7 +66,14 @@ def _after_creation(
     return step if step is not None else growth.make(cluster, move, seen.servers, found, now)
 
 
-def _pods_that_may_run(move: Move | None, seen: Seen, found: SeenStatefulSet) -> int:
-    """Return how many pods may be Ready now or after the next move."""
-    next_number = move.replicas if isinstance(move, RunServers) else 0
+def _pods_that_may_run(
+    cluster: ZooKeeperCluster, move: Move | None, found: SeenStatefulSet, seen: Seen
+) -> int:
+    """Return how many pods may be Ready now or after the next move, if that may be made.
+
+    While `roll` holds the operation it may not: a budget raised for pods that are yet to come would
+    refuse roll's evictions, and both would wait for ever.
+    """
+    may_go_on = not operation.is_held_by_other(cluster, growth.MOVER)
+    next_number = move.replicas if isinstance(move, RunServers) and may_go_on else 0
     return max(found.replicas, len(seen.pods), next_number)

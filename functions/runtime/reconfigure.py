@@ -6,7 +6,6 @@ committed (zookeeper.md 4.1, tried): then the other members are asked, for a few
 
 from __future__ import annotations
 
-import base64
 import itertools
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import ReconfigRefused, Refused, Unavailable
 from functions.api.kinds import SECRET, Ref
+from functions.manifests.access import passwords
 from functions.manifests.names import super_user_secret_name
 from functions.planning.ensemble import EnsembleConfig
 from functions.planning.member_list import parse_member
@@ -37,7 +37,7 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
             joining=step.joining,
             leaving=step.leaving,
             from_config=step.from_config,
-            password=_password(cluster, world),
+            passwords=_passwords(cluster, world),
         )
     except Refused as error:
         raise ReconfigRefused(str(error)) from error
@@ -48,12 +48,12 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
             raise
 
 
-def _password(cluster: ZooKeeperCluster, world: World) -> str:
+def _passwords(cluster: ZooKeeperCluster, world: World) -> list[str]:
     name = super_user_secret_name(cluster)
     secret = world.kube.get(Ref(SECRET, cluster.metadata.namespace, name))
     if secret is None:
         raise Unavailable(f"The Secret {name} with the super user's password is not there yet.")
-    return base64.b64decode(secret["data"]["password"]).decode()
+    return passwords(secret)
 
 
 def _took_effect(step: Reconfigure, ports: Sequence[int], world: World) -> bool:

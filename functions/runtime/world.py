@@ -6,7 +6,7 @@ these protocols and pass one contract suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -100,7 +100,7 @@ class ZooKeeper(Protocol):
         joining: str,
         leaving: str,
         from_config: int,
-        password: str,
+        passwords: Sequence[str],
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user.
 

@@ -114,7 +114,7 @@ class RestorableEnsemble(RealEnsemble):
         servers.reconfigure(
             host, CLOSED,
             joining=",".join(self.lines), leaving="",
-            from_config=servers.config(host, CLOSED).version, password=self.password,
+            from_config=servers.config(host, CLOSED).version, passwords=[self.password],
         )  # fmt: skip
 
     def serves(self, port: int) -> bool:

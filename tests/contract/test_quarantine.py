@@ -90,7 +90,7 @@ def _open(ensemble: RealEnsemble, host: str) -> None:
         joining=",".join(_on_port(line, PORT) for line in ensemble.lines),
         leaving="",
         from_config=servers.config(host, CLOSED).version,
-        password=ensemble.password,
+        passwords=[ensemble.password],
     )
 
 

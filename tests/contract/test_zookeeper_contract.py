@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -160,7 +160,7 @@ def change(
     joining: str = "",
     leaving: str = "",
     from_config: int | None = None,
-    password: str = PASSWORD,
+    passwords: Sequence[str] = (PASSWORD,),
 ) -> EnsembleConfig:
     version = config(side).version if from_config is None else from_config
     return side.zookeeper.reconfigure(
@@ -169,7 +169,7 @@ def change(
         joining=joining,
         leaving=leaving,
         from_config=version,
-        password=password,
+        passwords=passwords,
     )
 
 
@@ -231,10 +231,19 @@ def test_an_unconditional_change_is_refused(servers: Sides) -> None:
         change(side, joining=side.lines[0], from_config=-1)
 
 
+def test_one_of_several_passwords_is_enough(servers: Sides) -> None:
+    """While the super user gets a new one, servers know the one they were started with."""
+    side = servers(3)
+    leaver = follower(side)
+    change(side, at=leaver, leaving=str(leaver), passwords=["not yet", PASSWORD])
+    change(side, at=leaver, joining=side.lines[leaver - 1], passwords=[PASSWORD, "no longer"])
+    assert ids(config(side, leaver)) == [1, 2, 3]
+
+
 def test_a_wrong_password_is_refused(servers: Sides) -> None:
     side = servers(3)
     with pytest.raises(Refused):
-        change(side, leaving="3", password="wrong")
+        change(side, leaving="3", passwords=["wrong", "wrong too"])
     assert ids(config(side)) == [1, 2, 3]
 
 

@@ -52,6 +52,7 @@ from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
 from functions.api.manifest import Manifest, ref_of
 from functions.api.ports import quarantine_port
 from functions.api.restore import ZooKeeperRestore
+from functions.manifests.access import passwords, super_user_digest
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.server_config import server_line
 from functions.planning.ensemble import EnsembleConfig
@@ -111,6 +112,7 @@ class Simulation:
     clock: datetime = NEW_YEAR
     passwords: Passwords = field(default_factory=Passwords)
     ensembles: dict[str, MemoryEnsemble] = field(default_factory=dict)
+    first_passwords: dict[str, str] = field(default_factory=dict)
     jobs: JobController = field(default_factory=JobController)
 
     def world(self) -> World:
@@ -514,7 +516,7 @@ class Simulation:
             self.markers.append(uid)
             # Its first act is a snapshot of nothing.
             self.disks[uid] = replace(self.disks[uid], is_empty=False)
-        ensemble = self._ensemble(metadata, self.disks[uid].members)
+        ensemble = self._ensemble(pod, self.disks[uid].members)
         self._note_zxids()
         votes, address = not self.disks[uid].is_empty, self._address(pod)
         self.disk_at[address] = uid
@@ -522,6 +524,9 @@ class Simulation:
         added = ensemble.add(number, address, has_data=votes, zxid=self.zxids.get(uid, 0))
         ports = {m.id: int(m.address.rpartition(":")[2]) for m in ensemble.config.members}
         added.port = ports.get(number, min(ports.values()))
+        known = self._password(pod)
+        # A test that gives the ensemble another password means all servers but later rotations.
+        added.password = known if known != self.first_passwords[self._key(metadata)] else ""
         added.restored = self.jobs.volumes.of(uid).history
 
     def _note_zxids(self) -> None:
@@ -530,19 +535,27 @@ class Simulation:
             for server in ensemble.servers.values():
                 self.zxids[self.disk_at[server.host]] = server.zxid
 
-    def _password(self, metadata: Manifest) -> str:
-        name = f"{metadata['name'].rpartition('-')[0]}-super-user"
-        secret = self.kube.get(Ref(SECRET, metadata["namespace"], name))
+    def _password(self, pod: Manifest) -> str:
+        """Return the super user's password whose digest the pod's server is started with."""
+        env = {e["name"]: e for c in pod["spec"]["containers"] for e in c["env"]}
+        given = env["SUPER_DIGEST"]["valueFrom"]["secretKeyRef"]
+        secret = self.kube.get(Ref(SECRET, pod["metadata"]["namespace"], given["name"]))
         assert secret is not None
-        return base64.b64decode(secret["data"]["password"]).decode()
+        digest = base64.b64decode(secret["data"][given["key"]]).decode()
+        return next(word for word in passwords(secret) if super_user_digest(word) == digest)
 
-    def _ensemble(self, metadata: Manifest, members: dict[int, str]) -> MemoryEnsemble:
-        key = f"{metadata['namespace']}/{metadata['name'].rpartition('-')[0]}"
+    def _key(self, metadata: Manifest) -> str:
+        return f"{metadata['namespace']}/{metadata['name'].rpartition('-')[0]}"
+
+    def _ensemble(self, pod: Manifest, members: dict[int, str]) -> MemoryEnsemble:
+        metadata = pod["metadata"]
+        key = self._key(metadata)
         if key in self.ensembles:
             return self.ensembles[key]
         cluster = self.cluster(metadata["name"].rpartition("-")[0], metadata["namespace"])
         listed = tuple(parse_member(server_line(cluster, n - 1)) for n in sorted(members))
-        made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), self._password(metadata))
+        made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), self._password(pod))
+        self.first_passwords[key] = made.password
         self.zookeeper.ensembles.append(made)
         self.ensembles[key] = made
         return made

@@ -136,6 +136,18 @@ def test_scaling_and_rolling_at_once_both_come_to_their_end(simulation: Any) -> 
     assert len(_revisions(simulation)) == 1
 
 
+def test_a_larger_size_that_is_asked_for_during_a_roll_does_not_stop_it(simulation: Any) -> None:
+    """The budget of the pods to come would refuse the eviction that the roll is at."""
+    _started(simulation, replicas=3)
+    simulation.apply(replicas=3, logLevel="DEBUG")
+    simulation.round()
+    simulation.kubernetes()
+    simulation.apply(replicas=4, logLevel="DEBUG")
+    simulation.settle()
+    assert simulation.condition("Updated") == ("True", "AsWanted")
+    assert simulation.condition("Scaled") == ("True", "AsWanted")
+
+
 def test_an_idle_ensemble_costs_no_write_after_a_roll(simulation: Any) -> None:
     _started(simulation, replicas=3)
     simulation.apply(replicas=3, logLevel="DEBUG")

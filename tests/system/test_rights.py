@@ -44,7 +44,7 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         *((verb, r) for verb in ("create", "patch") for r in ("services", "rolebindings")),
         ("update", "services"),
         *((verb, "networkpolicies") for verb in ("create", "patch", "delete")),
-        ("create", "secrets"),
+        *((verb, "secrets") for verb in ("create", "update")),
         *((verb, "statefulsets") for verb in ("create", "patch", "delete")),
         ("delete", "persistentvolumeclaims"),
         ("bind", "clusterroles"),

@@ -10,9 +10,8 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidSpec
 from functions.api.kinds import CONFIG_MAP, NETWORK_POLICY, SECRET, SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
-from functions.manifests.access import super_user_secret
+from functions.manifests.access import password_hash, super_user_secret
 from functions.manifests.budget import disruption_budget
-from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects
 from functions.planning.deletion import Remains, plan_deletion
@@ -59,7 +58,7 @@ POLICY = Ref(NETWORK_POLICY, "apps", "zk-servers")
 def _seen(of: ZooKeeperCluster) -> dict[Ref, Manifest]:
     """Return every owned object as the API server stores it when all is well."""
     secret = super_user_secret(of, "secret")
-    made = (secret, *owned_objects(of, INSTALLATION, fingerprint(secret["data"])))
+    made = (secret, *owned_objects(of, INSTALLATION, password_hash(secret)))
     numbered = {ref_of(item): item for item in made}
     return {ref: _stored(item, f"uid-{ref.name}") for ref, item in numbered.items()}
 

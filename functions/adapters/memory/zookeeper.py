@@ -6,7 +6,7 @@ member list does follows from that by ZooKeeper's rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from functions.adapters.memory.faults import Faults
@@ -22,7 +22,8 @@ class MemoryServer:
     """One server: `has_data` is false for one with an empty disk, which never votes.
 
     `zxid` is the last transaction on its disk; 0 for one that may vote although it holds none.
-    `restored` is the uid of the restore that its data comes from.
+    `restored` is the uid of the restore that its data comes from. `password` is the super user's as
+    this server knows it; empty: as the ensemble does.
     """
 
     id: int
@@ -34,6 +35,7 @@ class MemoryServer:
     connections: int = 1
     zxid: int = 0
     restored: str = ""
+    password: str = ""
 
 
 @dataclass(slots=True)
@@ -179,7 +181,7 @@ class MemoryZooKeeper:
     def config(self, host: str, port: int) -> EnsembleConfig:
         """Say what `conf` would of the member list."""
         with self.faults.around():
-            return self._serving(host, port).config
+            return self._serving(host, port)[0].config
 
     def disk(self, host: str) -> DiskReport:
         """Say what the agent would; it answers whether the server is up or not."""
@@ -198,23 +200,23 @@ class MemoryZooKeeper:
         joining: str,
         leaving: str,
         from_config: int,
-        password: str,
+        passwords: Sequence[str],
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user."""
         self.changes.append(f"+{joining} -{leaving}")
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
         with self.faults.around():
-            ensemble = self._serving(host, port)
-            if password != ensemble.password:
+            ensemble, server = self._serving(host, port)
+            if (server.password or ensemble.password) not in passwords:
                 raise Refused(f"{host}:{port} does not accept the super user's password.")
             return ensemble.change(joining, leaving, from_config)
 
-    def _serving(self, host: str, port: int) -> MemoryEnsemble:
+    def _serving(self, host: str, port: int) -> tuple[MemoryEnsemble, MemoryServer]:
         ensemble, server = self._find(host, port)
         if not ensemble.mode_of(server.id):
             raise Unavailable(f"{host}:{port} is not currently serving requests.")
-        return ensemble
+        return ensemble, server
 
     def _find(self, host: str, port: int) -> tuple[MemoryEnsemble, MemoryServer]:
         for ensemble in self.ensembles:
