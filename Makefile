@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+# What `make e2e` and `make install-yaml` install.
 OVERLAY ?= knative
 INSTALLED := .venv/installed
 # Renders the documentation; apart from .venv, which everything else runs in.
@@ -17,13 +18,13 @@ endif
 # tests are to reach every branch. Tracing takes half as long again, so it is left out elsewhere.
 QUICK := "not large and not thorough and not soak"
 DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' tests/unit/test_*.py)
-# CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` would.
+# CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` does.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak check model golden crds docs lock install-yaml bench clean
+.PHONY: help setup demo down status test soak e2e check model golden crds docs lock install-yaml bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 12
 
 setup: $(INSTALLED) ## Install what is missing: Debian packages (as root), the environment, the control plane
 	@$(PYTHON) -m local.setup
@@ -62,6 +63,10 @@ test: setup ## All tests, on real servers and a real control plane; measures the
 soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
 	@$(BIN)/pytest -q -s -m large tests/model
 	@$(BIN)/pytest -q -s -m soak tests/handlers tests/contract tests/system
+
+e2e: $(INSTALLED) ## Install on the cluster that KUBECONFIG names, and test it (OVERLAY=knative)
+	@test -n "$(KUBECONFIG)" || { echo "make e2e installs on a cluster and tests it: say which with KUBECONFIG=<its kubeconfig>"; exit 2; }
+	@ZOOKEEPER_FUNCTIONS_E2E="$(KUBECONFIG)" ZOOKEEPER_FUNCTIONS_OVERLAY="$(OVERLAY)" $(BIN)/pytest -q -s -m anywhere tests/system
 
 model: $(INSTALLED) ## Search every state of small ensembles with faults; prints how many were visited
 	@$(BIN)/pytest -q -s tests/model

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from local import audit, demo, demo_steps, rights
 from local.control_plane import binaries
 from local.faults import wish
+from local.knative_eventing.checkout import NoCheckout
 from local.platform import inside, start, stop
 from local.platform.handle import Platform
 from local.platform.health import ready_nodes
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except (
         binaries.NoBinaries,
+        NoCheckout,
         start.CannotStart,
         stop.CannotStop,
         inside.NotRunning,
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up(state: State, options: argparse.Namespace) -> int:
     without = frozenset(name for name in options.without.split(",") if name)
-    wishes = start.Wishes(options.api_port, options.ingress_port, without)
+    wishes = start.Wishes(options.api_port, options.ingress_port, without, options.eventing)
     started = time.monotonic()
     record = start.up(state, wishes, _say)
     print(
@@ -186,6 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[shared], help="start the platform in the background")
     _port_flags(up)
     up.add_argument("--without", default="", help="parts to leave out, separated by commas")
+    text = "a checkout of knative/eventing: build it and run it in place of our own eventing"
+    up.add_argument("--eventing", type=Path, metavar="DIR", help=text)
     up.set_defaults(command=_up)
 
     show = commands.add_parser("demo", parents=[shared], help="start everything and show it")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dnslib import CNAME, PTR, QTYPE, RCODE, RR, SOA, SRV, A, DNSError, DNSRecord
 
 from local.dns.zone import Zone
 
 # Names change whenever a pod does, and absence ends just as quickly.
 TTL_SECONDS = 1
+# Aliases of aliases of aliases, or a circle of them, end here.
+LONGEST_CHAIN = 8
 PLAIN_UDP_BYTES = 512
 LONGEST_UDP_BYTES = 4096
 
@@ -37,12 +41,25 @@ def _fill(reply: DNSRecord, zone: Zone, domain: str) -> None:
     kind = QTYPE.get(reply.q.qtype)
     if not zone.has(name):
         reply.header.rcode = RCODE.NXDOMAIN
-    for data in _records(zone, name, kind):
+    for owner, data in _followed(zone, name, kind):
+        shown = asked if owner == name else owner
         reply.add_answer(
-            RR(asked, getattr(QTYPE, type(data).__name__), rdata=data, ttl=TTL_SECONDS)
+            RR(shown, getattr(QTYPE, type(data).__name__), rdata=data, ttl=TTL_SECONDS)
         )
     if not reply.rr:
         reply.add_auth(_start_of_authority(domain))
+
+
+def _followed(zone: Zone, name: str, kind: str) -> Iterator[tuple[str, A | CNAME | SRV | PTR]]:
+    """Yield the records with the names they are of: of an alias, those of what it means too.
+
+    Who asks does not ask again for what an alias means: that is left to the server.
+    """
+    for _ in range(LONGEST_CHAIN):
+        yield from ((name, data) for data in _records(zone, name, kind))
+        if name not in zone.aliases or kind == "CNAME":
+            return
+        name = zone.aliases[name].rstrip(".").lower()
 
 
 def _records(zone: Zone, name: str, kind: str) -> list[A | CNAME | SRV | PTR]:

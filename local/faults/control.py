@@ -130,4 +130,7 @@ def _delivery(method: str, body: dict[str, Any] | None = None) -> dict[str, Any]
             found: dict[str, Any] = json.load(answer)
             return found
     except (urllib.error.URLError, OSError) as error:
-        raise CannotFault(f"the platform's eventing does not answer: {error}") from error
+        raise CannotFault(
+            f"the platform's eventing does not answer: {error}. The real Knative Eventing "
+            "(`up --eventing`) cannot be told to lose events."
+        ) from error

@@ -73,12 +73,11 @@ async def _run_command(action: Object, target: Target, seconds: float) -> Outcom
 
 
 async def _get(action: Object, target: Target) -> Outcome:
-    scheme = action.get("scheme", "HTTP").lower()
     host = action.get("host") or target.address
-    url = f"{scheme}://{host}:{target.port(action['port'])}{action.get('path', '/') or '/'}"
+    url = probe_url(action, host, target.port(action["port"]))
     headers = {"User-Agent": "kube-probe/1.36", "Accept": "*/*"}
     headers |= {entry["name"]: entry["value"] for entry in action.get("httpHeaders") or []}
-    connector = aiohttp.TCPConnector(ssl=_unchecked() if scheme == "https" else False)
+    connector = aiohttp.TCPConnector(ssl=_unchecked() if url.startswith("https:") else False)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
         session.get(url, headers=headers, allow_redirects=False) as response,
@@ -87,6 +86,12 @@ async def _get(action: Object, target: Target) -> Outcome:
         if 200 <= response.status < 400:
             return Outcome(True, body)
         return Outcome(False, f"HTTP probe failed with statuscode: {response.status}")
+
+
+def probe_url(action: Object, host: str, port: int) -> str:
+    """Return the address that an httpGet means; as to a kubelet, its path may lack the slash."""
+    path = str(action.get("path") or "").removeprefix("/")
+    return f"{action.get('scheme', 'HTTP').lower()}://{host}:{port}/{path}"
 
 
 def _unchecked() -> ssl.SSLContext:

@@ -65,12 +65,16 @@ class Platform:
         return _run(inside, environment(State(self.state)), input, check=check)
 
     def local(
-        self, *words: str, check: bool = True, extra: Mapping[str, str] | None = None
+        self,
+        *words: str,
+        check: bool = True,
+        extra: Mapping[str, str] | None = None,
+        seconds: float = COMMAND_SECONDS,
     ) -> Completed:
         """Run `python -m local` for this platform, with `extra` in its environment."""
         command = [sys.executable, "-m", "local", words[0], f"--state={self.state}", *words[1:]]
         variables = {**os.environ, "PYTHONPATH": python_path(), **(extra or {})}
-        return _run(command, variables, None, check=check)
+        return _run(command, variables, None, check=check, seconds=seconds)
 
 
 def eventually(look: Callable[[], Answer], *, seconds: float = 30.0, what: str = "") -> Answer:
@@ -86,7 +90,12 @@ def eventually(look: Callable[[], Answer], *, seconds: float = 30.0, what: str =
 
 
 def _run(
-    command: list[str], variables: dict[str, str], text: str | None, *, check: bool
+    command: list[str],
+    variables: dict[str, str],
+    text: str | None,
+    *,
+    check: bool,
+    seconds: float = COMMAND_SECONDS,
 ) -> Completed:
     done = subprocess.run(
         command,
@@ -95,7 +104,7 @@ def _run(
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=seconds,
         check=False,
     )
     if check and done.returncode != 0:

@@ -34,6 +34,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.platform.init")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--without", default="")
+    parser.add_argument("--eventing", default="")
     for descriptor in ("api", "ingress", "outside", "lifeline"):
         parser.add_argument(f"--{descriptor}-fd", type=int, required=True)
     return parser.parse_args(arguments)

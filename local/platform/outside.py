@@ -55,6 +55,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--api-fd", type=int, required=True)
     parser.add_argument("--ingress-fd", type=int, required=True)
     parser.add_argument("--without", default="")
+    parser.add_argument("--eventing", default="")
     return parser.parse_args(arguments)
 
 
@@ -63,6 +64,7 @@ def _first_process(options: argparse.Namespace, requests: int, lifeline: int) ->
         *("unshare", *NAMESPACES, "--fork", "--mount-proc", "--kill-child"),
         *(sys.executable, "-m", "local.platform.init"),
         *("--state", str(options.state), "--without", options.without),
+        *("--eventing", options.eventing),
         *("--api-fd", str(options.api_fd), "--ingress-fd", str(options.ingress_fd)),
         *("--outside-fd", str(requests), "--lifeline-fd", str(lifeline)),
     ]

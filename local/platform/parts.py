@@ -49,15 +49,36 @@ class HostSockets:
     outside: int
 
 
+@dataclass(frozen=True, slots=True)
+class KnativeEventing:
+    """The real one in place of ours: the checkout it is of, and its programs."""
+
+    checkout: Path
+    programs: Path
+
+    def __str__(self) -> str:
+        return f"{self.checkout}{os.pathsep}{self.programs}"
+
+    @classmethod
+    def parse(cls, text: str) -> KnativeEventing | None:
+        """Return what was written with `str`; None for an empty text."""
+        checkout, _, programs = text.rpartition(os.pathsep)
+        return cls(Path(checkout), Path(programs)) if text else None
+
+
 def parts(
-    state: State, programs: Mapping[str, Path], sockets: HostSockets, without: Collection[str]
+    state: State,
+    programs: Mapping[str, Path],
+    sockets: HostSockets,
+    without: Collection[str],
+    eventing: KnativeEventing | None = None,
 ) -> list[Part]:
     """Return all parts in the order of their start."""
     control_plane = arguments.command_lines(state, programs)
     found = [
         *(Part(name, command) for name, command in control_plane.items()),
         _relay(state, sockets),
-        *(Part(name, command) for name, command in _python_parts(state).items()),
+        *(Part(name, command) for name, command in _python_parts(state, eventing).items()),
     ]
     return [
         replace(part, answers_on=ANSWERS_ON.get(part.name))
@@ -73,13 +94,13 @@ def _relay(state: State, sockets: HostSockets) -> Part:
     return Part("relay", command, tuple(descriptors.values()))
 
 
-def _python_parts(state: State) -> dict[str, list[str]]:
+def _python_parts(state: State, eventing: KnativeEventing | None) -> dict[str, list[str]]:
     folder = f"--state={state.folder}"
     return {
         "dns": _module(state, "local.dns", "network"),
         "node": [*_module(state, "local.node", "node"), folder, f"--nodes={NODES}"],
         "provisioner": [*_module(state, "local.provisioner", "provisioner"), folder],
-        "eventing": [*_module(state, "local.eventing", "eventing"), folder],
+        "eventing": _eventing(state, eventing),
         "serving": [
             *_module(state, "local.serving", "serving"),
             *(folder, f"--procfile={CHECKOUT / 'Procfile'}"),
@@ -87,6 +108,14 @@ def _python_parts(state: State) -> dict[str, list[str]]:
         "s3": [sys.executable, "-m", "local.stores", "s3", folder],
         "oss": [sys.executable, "-m", "local.stores", "oss", folder],
     }
+
+
+def _eventing(state: State, real: KnativeEventing | None) -> list[str]:
+    folder = f"--state={state.folder}"
+    if real is None:
+        return [*_module(state, "local.eventing", "eventing"), folder]
+    places = (f"--checkout={real.checkout}", f"--programs={real.programs}")
+    return [sys.executable, "-m", "local.knative_eventing", folder, *places]
 
 
 def _module(state: State, module: str, user: str) -> list[str]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.control_plane import binaries
+from local.knative_eventing import checkout as knative
 from local.platform import requirements
 from local.platform.health import Health, health
 from local.platform.outside import listen
-from local.platform.parts import CHECKOUT, python_path
+from local.platform.parts import CHECKOUT, KnativeEventing, python_path
 from local.platform.preparation import prepare
 from local.platform.state import Record, State
 from local.platform.stop import remove_leftovers
@@ -42,6 +43,8 @@ class Wishes:
     api_port: int | None = None
     ingress_port: int | None = None
     without: Collection[str] = ()
+    # A checkout of knative/eventing, which is then built and run in place of our own eventing.
+    eventing: Path | None = None
 
 
 def up(state: State, wishes: Wishes, say: Say) -> Record:
@@ -49,6 +52,7 @@ def up(state: State, wishes: Wishes, say: Say) -> Record:
     if problems := requirements.missing():
         raise CannotStart("\n".join(problems))
     programs = binaries.ensure(say)
+    eventing = _real_eventing(wishes.eventing, say)
     with _only_one(state):
         if running := running_record(state):
             say(f"already running (kubeconfig {state.kubeconfig})")
@@ -60,7 +64,7 @@ def up(state: State, wishes: Wishes, say: Say) -> Record:
             open_port(wishes.ingress_port, PREFERRED_INGRESS_PORT, "--ingress-port") as ingress,
         ):
             prepare(state, programs, api.getsockname()[1])
-            outside = _start_outside(state, api, ingress, wishes.without)
+            outside = _start_outside(state, api, ingress, wishes.without, eventing)
         return _wait_until_usable(state, lambda: outside.poll() is None, say)
 
 
@@ -70,6 +74,15 @@ def running_record(state: State) -> Record | None:
     if record is None or not record.init.is_alive or not record.outside.is_alive:
         return None
     return record
+
+
+def _real_eventing(checkout: Path | None, say: Say) -> str:
+    """Return the checkout and its programs, built if need be, as one argument."""
+    if checkout is None:
+        return ""
+    folder = checkout.absolute()
+    knative.check(folder)
+    return str(KnativeEventing(folder, knative.ensure(folder, say)))
 
 
 @contextmanager
@@ -101,12 +114,16 @@ def open_port(wanted: int | None, preferred: int, option: str) -> socket.socket:
 
 
 def _start_outside(
-    state: State, api: socket.socket, ingress: socket.socket, without: Collection[str]
+    state: State,
+    api: socket.socket,
+    ingress: socket.socket,
+    without: Collection[str],
+    eventing: str,
 ) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, "-m", "local.platform.outside", "--state", str(state.folder)),
         *("--api-fd", str(api.fileno()), "--ingress-fd", str(ingress.fileno())),
-        *("--without", ",".join(without)),
+        *("--without", ",".join(without), "--eventing", eventing),
     ]
     path = f"{os.environ.get('PATH', '')}:{requirements.SYSTEM_FOLDERS}"
     with state.log_of("platform").open("ab") as output:

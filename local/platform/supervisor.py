@@ -21,7 +21,15 @@ from typing import Any
 
 from local.control_plane import binaries
 from local.platform import addresses, network
-from local.platform.parts import CHECKOUT, CONTROL_PLANE, HostSockets, Part, environment, parts
+from local.platform.parts import (
+    CHECKOUT,
+    CONTROL_PLANE,
+    HostSockets,
+    KnativeEventing,
+    Part,
+    environment,
+    parts,
+)
 from local.platform.state import State, write_atomically
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -254,7 +262,8 @@ async def _run(options: argparse.Namespace) -> None:
     programs = {name: binaries.find(name) or Path(name) for name in binaries.COMMANDS}
     sockets = HostSockets(options.api_fd, options.ingress_fd, options.outside_fd)
     without = frozenset(options.without.split(","))
-    supervisor = Supervisor(state, parts(state, programs, sockets, without))
+    wanted = parts(state, programs, sockets, without, KnativeEventing.parse(options.eventing))
+    supervisor = Supervisor(state, wanted)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, supervisor.stop)
     # The pipe's other end is held by the process outside: readable means that it is gone.

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from local import audit
 from local.platform.handle import Completed, Platform, eventually
 from tests.system import rest
+from tests.system.elsewhere import patience
 from tests.system.rest import Manifest
 
 Answer = TypeVar("Answer")
@@ -126,7 +127,7 @@ class Cluster:
     def until(self, look: Callable[[], Answer], what: str, seconds: float = 40) -> Answer:
         """Wait until `look` finds something; on failure say how the cluster is."""
         try:
-            return eventually(look, seconds=seconds, what=what)
+            return eventually(look, seconds=seconds * patience(self.platform), what=what)
         except AssertionError as error:
             shown = self.kubectl("describe", "zkcluster", self.name, check=False).stdout
             pods = self.kubectl("get", "pods,pvc,sts", "-o", "wide", check=False).stdout

@@ -1,6 +1,8 @@
 """One platform for each test process, and a namespace of its own for each test.
 
-A developer may lend a running platform: ZOOKEEPER_FUNCTIONS_PLATFORM=<its state folder>.
+A developer may lend a running platform: ZOOKEEPER_FUNCTIONS_PLATFORM=<its state folder>. With
+ZOOKEEPER_FUNCTIONS_E2E=<a kubeconfig> the tests marked `anywhere` run against that cluster
+(`make e2e`), onto which the overlay of ZOOKEEPER_FUNCTIONS_OVERLAY is installed.
 """
 
 from __future__ import annotations
@@ -14,13 +16,21 @@ import yaml
 
 from local.platform.handle import Platform
 from tests.system.clusters import FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster, fresh_namespace
+from tests.system.elsewhere import elsewhere, patience
 
 LENT = "ZOOKEEPER_FUNCTIONS_PLATFORM"
+E2E = "ZOOKEEPER_FUNCTIONS_E2E"
+OVERLAY = "ZOOKEEPER_FUNCTIONS_OVERLAY"
+READY_SECONDS = 110
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A running platform; each parallel test process has its own, since some tests break parts."""
+    if kubeconfig := os.environ.get(E2E):
+        with elsewhere(Path(kubeconfig).absolute(), tmp_path_factory.mktemp("e2e")) as cluster:
+            yield cluster
+        return
     if lent := os.environ.get(LENT):
         yield Platform(Path(lent).absolute())
         return
@@ -35,14 +45,20 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.fixture(scope="session")
 def product(platform: Platform) -> Platform:
     """The platform with the functions on it as a user installs them, and a quick resync."""
-    kustomized = platform.kubectl("kustomize", "config/overlays/local").stdout
+    return install(platform, os.environ.get(OVERLAY) or "local")
+
+
+def install(platform: Platform, overlay: str) -> Platform:
+    """Install an overlay as a user does, but for a quick resync; wait until it is ready."""
+    kustomized = platform.kubectl("kustomize", f"config/overlays/{overlay}").stdout
     manifests = list(yaml.safe_load_all(kustomized))
     often = next(m for m in manifests if m["metadata"]["name"] == "resync-unsettled")
     often["spec"]["schedule"] = f"*/{RESYNC_SECONDS} * * * * *"
     quick = yaml.safe_dump_all(manifests)
     platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=quick)
     everything = "ksvc,broker,trigger,apiserversource,pingsource"
-    ready = ("wait", everything, "--all", "--for=condition=Ready", "--timeout=60s")
+    seconds = int(READY_SECONDS * patience(platform))
+    ready = ("wait", everything, "--all", "--for=condition=Ready", f"--timeout={seconds}s")
     platform.kubectl(*ready, "-n", FUNCTIONS_NAMESPACE)
     return platform
 

@@ -42,7 +42,7 @@ def get(kubeconfig: Path, namespace: str, kind: str, name: str = "", **query: st
     path = f"/{group}/namespaces/{namespace}/{plural}/{name}".rstrip("/")
     server, token, trust = _access(kubeconfig.read_text())
     url = f"{server}{path}?{urllib.parse.urlencode(query)}"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    request = urllib.request.Request(url, headers=_credentials(token))
     try:
         with urllib.request.urlopen(request, timeout=SECONDS, context=trust) as answer:
             found: Manifest = json.load(answer)
@@ -65,7 +65,7 @@ def evict(kubeconfig: Path, namespace: str, pod: str) -> int:
     request = urllib.request.Request(
         f"{server}/api/v1/namespaces/{namespace}/pods/{pod}/eviction",
         json.dumps(eviction).encode(),
-        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        {**_credentials(token), "Content-Type": "application/json"},
     )
     try:
         with urllib.request.urlopen(request, timeout=SECONDS, context=trust) as answer:
@@ -80,5 +80,10 @@ def _access(kubeconfig: str) -> tuple[str, str, ssl.SSLContext]:
     """Return address, token and trust of a kubeconfig's text (JSON is YAML)."""
     config = json.loads(kubeconfig)
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    trust = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    return cluster["server"], user["token"], trust
+    trust = ssl.create_default_context(cafile=cluster.get("certificate-authority"))
+    return cluster["server"], user.get("token", ""), trust
+
+
+def _credentials(token: str) -> dict[str, str]:
+    """Return the header, or none: `kubectl proxy` brings its own."""
+    return {"Authorization": f"Bearer {token}"} if token else {}

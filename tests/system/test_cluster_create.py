@@ -63,6 +63,7 @@ def unobtainable(product: Platform, shared_namespace: str, singles: object) -> C
     return cluster
 
 
+@pytest.mark.anywhere
 def test_a_manifest_of_the_seed_system_reaches_the_status_documented_there(seed: Cluster) -> None:
     status = seed.status()
     assert (status["replicas"], status["readyReplicas"]) == (3, 3)
@@ -73,6 +74,7 @@ def test_a_manifest_of_the_seed_system_reaches_the_status_documented_there(seed:
     assert modes == ["follower", "follower", "leader"]
 
 
+@pytest.mark.anywhere
 def test_status_has_what_the_seed_system_never_wrote(seed: Cluster) -> None:
     status = seed.status()
     leading = [s["name"] for s in status["servers"] if s["mode"] == "leader"]
@@ -85,6 +87,7 @@ def test_status_has_what_the_seed_system_never_wrote(seed: Cluster) -> None:
     assert condition(status, "QuorumHealthy")["message"] == "All 3 voters serve."
 
 
+@pytest.mark.anywhere
 def test_the_version_of_the_image_really_runs(seed: Cluster) -> None:
     ask = "exec 3<>/dev/tcp/127.0.0.1/2181; echo srvr >&3; cat <&3"
     for pod in seed.pods():
@@ -93,12 +96,14 @@ def test_the_version_of_the_image_really_runs(seed: Cluster) -> None:
         )
 
 
+@pytest.mark.anywhere
 def test_what_is_written_through_the_client_service_is_on_every_server(seed: Cluster) -> None:
     seed.write("/greeting", "hello")
     assert len(seed.hosts()) == 3
     assert seed.read("/greeting") == {"hello"}
 
 
+@pytest.mark.anywhere
 def test_zkcli_works_in_the_pod(seed: Cluster) -> None:
     seed.write("/for-zkcli", "seen")
     pod = f"{seed.name}-0"
@@ -108,6 +113,7 @@ def test_zkcli_works_in_the_pod(seed: Cluster) -> None:
     assert "\nseen\n" in said
 
 
+@pytest.mark.anywhere
 def test_the_first_steps_are_told_as_events(seed: Cluster) -> None:
     told = seed.events()
     assert told["CreationStarted"] == "The ensemble is created with 3 servers."
@@ -117,6 +123,7 @@ def test_the_first_steps_are_told_as_events(seed: Cluster) -> None:
     assert {"QuorumFormed", "AllServersServe"} <= set(told)
 
 
+@pytest.mark.anywhere
 def test_get_shows_the_columns_a_person_wants(seed: Cluster) -> None:
     heading, row = seed.kubectl("get", "zkcluster", seed.name).stdout.splitlines()
     named = ["NAME", "REPLICAS", "READY", "LEADER", "VERSION", "AVAILABLE", "OPERATION", "AGE"]
@@ -127,6 +134,7 @@ def test_get_shows_the_columns_a_person_wants(seed: Cluster) -> None:
     assert wide[1].endswith(seed.service)
 
 
+@pytest.mark.anywhere
 def test_describe_tells_conditions_in_sentences_and_events(seed: Cluster) -> None:
     said = seed.kubectl("describe", "zkcluster", seed.name).stdout
     for sentence in (
@@ -138,12 +146,14 @@ def test_describe_tells_conditions_in_sentences_and_events(seed: Cluster) -> Non
     assert "zookeeper-functions  The ensemble is created with 3 servers." in said
 
 
+@pytest.mark.anywhere
 def test_explain_describes_every_field_of_the_configuration(seed: Cluster) -> None:
     said = seed.kubectl("explain", "zkcluster.spec.config").stdout
     assert "clientPort\t<integer>\n    The port clients connect to." in said
     assert "<no description>" not in seed.kubectl("explain", "zkcluster", "--recursive").stdout
 
 
+@pytest.mark.anywhere
 def test_the_servers_log_to_kubectl_logs(seed: Cluster) -> None:
     said = seed.kubectl("logs", f"{seed.name}-0", "-c", "zookeeper").stdout
     assert "zookeeper.version=3.7.0" in said

@@ -45,6 +45,7 @@ def test_owned_objects_go_and_volumes_stay_for_the_next_cluster_of_that_name(
     assert cluster.read("/kept") == {"through deletion"}
 
 
+@pytest.mark.anywhere
 def test_volumes_go_too_when_the_spec_says_so(cluster: Cluster) -> None:
     cluster.apply(clearPersistence=True)
     cluster.until_settled()
@@ -86,6 +87,7 @@ def test_two_clusters_of_one_name_never_touch_each_other(cluster: Cluster, other
     assert other.read("/mine") == {"two"}
 
 
+@pytest.mark.anywhere
 def test_an_object_of_somebody_else_is_left_alone_and_named(cluster: Cluster) -> None:
     cluster.kubectl("create", "deployment", "web", "--image=busybox:1", "--replicas=0")
     owner = {

@@ -36,6 +36,7 @@ def healthy(ensemble: Cluster) -> Cluster:
     return ensemble
 
 
+@pytest.mark.anywhere
 def test_deleted_objects_come_back_within_seconds(healthy: Cluster) -> None:
     before = {ref: uid for ref, uid in healthy.owned().items() if _is_watched(ref)}
     assert len(before) == 7
@@ -51,6 +52,7 @@ def test_deleted_objects_come_back_within_seconds(healthy: Cluster) -> None:
     assert _restarts(healthy) == {f"zk-{n}": 0 for n in range(3)}
 
 
+@pytest.mark.anywhere
 def test_edited_objects_become_as_wanted_again(healthy: Cluster) -> None:
     edits: dict[str, Manifest] = {
         "configmap/zk-config": {"data": {"zoo.cfg": "tickTime=1"}},
@@ -70,6 +72,7 @@ def test_edited_objects_become_as_wanted_again(healthy: Cluster) -> None:
     healthy.until(are_as_before, "the edits to be taken back", SOON)
 
 
+@pytest.mark.anywhere
 def test_a_foreign_number_of_replicas_is_taken_back(healthy: Cluster) -> None:
     healthy.kubectl("scale", "statefulset", "zk", "--replicas=4")
     healthy.until(
@@ -171,6 +174,7 @@ def test_status_names_the_servers_that_hang_and_says_when_there_is_no_quorum(
     assert first in told["ServersMissing"]
 
 
+@pytest.mark.anywhere
 def test_a_deleted_pod_comes_back_with_its_volume(healthy: Cluster) -> None:
     """Seed defects J2 and G1: data and transaction logs were lost with the pod."""
     leading = healthy.status()["leader"]

@@ -20,6 +20,7 @@ def _scale(cluster: Cluster, size: int) -> None:
     assert len(cluster.pods()) == size
 
 
+@pytest.mark.anywhere
 def test_no_acknowledged_write_is_lost_while_the_ensemble_grows_shrinks_and_rolls(
     cluster: Cluster, tmp_path: Path
 ) -> None:

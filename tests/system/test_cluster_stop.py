@@ -24,6 +24,7 @@ def _run(cluster: Cluster, commands: str) -> str:
 
 
 @pytest.mark.soak
+@pytest.mark.anywhere
 def test_a_stopped_ensemble_wakes_with_every_acknowledged_write(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ def single(product: Platform, shared_namespace: str) -> Cluster:
 
 
 @pytest.mark.soak
+@pytest.mark.anywhere
 def test_a_paused_cluster_is_left_as_it_is_and_brought_up_to_date_later(single: Cluster) -> None:
     single.patch({"paused": True})
     single.until(lambda: single.condition("Reconciled")["reason"] == "Paused", "the condition")

@@ -16,6 +16,7 @@ from local.platform.inside import command_inside
 from local.platform.parts import environment
 from local.platform.state import State
 from tests.system.clusters import Cluster
+from tests.system.elsewhere import Elsewhere, place_of
 
 PROGRAM = Path(__file__).with_name("writer.py")
 STOP_SECONDS = 60
@@ -66,6 +67,10 @@ def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Wr
 @contextmanager
 def unchecked_writes(cluster: Cluster, file: Path) -> Iterator[Writes]:
     """Write all the time inside; `file` has what was acknowledged, a line each."""
+    if isinstance(cluster.platform, Elsewhere):
+        with _writes_elsewhere(cluster.platform, cluster.service, file) as found:
+            yield found
+        return
     file.with_suffix(".stop").unlink(missing_ok=True)
     writes = Writes(file)
     state = State(cluster.platform.state)
@@ -80,6 +85,32 @@ def unchecked_writes(cluster: Cluster, file: Path) -> Iterator[Writes]:
             # A signal would reach the program that entered the namespaces, not the writer.
             file.with_suffix(".stop").touch()
             writer.wait(timeout=STOP_SECONDS)
+
+
+@contextmanager
+def _writes_elsewhere(there: Elsewhere, service: str, file: Path) -> Iterator[Writes]:
+    """Write in a pod of that cluster; what it acknowledges comes here as it is written."""
+    place, program = place_of(file), there.put(PROGRAM)
+    writes = Writes(file)
+    writing = there.inside(["python3", program, "write", service, place])
+    reading = there.inside(["sh", "-c", f"touch {place}; tail -n +1 -f {place}"])
+    stop = there.inside(["touch", str(Path(place).with_suffix(".stop"))])
+    variables = there.environment()
+    with (
+        file.open("wb") as out,
+        subprocess.Popen(writing, env=variables, stderr=subprocess.DEVNULL) as writer,
+        subprocess.Popen(reading, env=variables, stdout=out) as reader,
+    ):
+        try:
+            eventually(lambda: writes.count() > 50, seconds=60, what="the writer writes")
+            yield writes
+        finally:
+            subprocess.run(stop, env=variables, timeout=STOP_SECONDS, check=True)
+            writer.wait(timeout=STOP_SECONDS)
+            reader.terminate()
+    # The end of it may still have been on its way.
+    file.write_text(there.run("cat", place).stdout)
+    there.run("rm", place, str(Path(place).with_suffix(".stop")))
 
 
 def _lines(file: Path) -> int:

@@ -39,7 +39,9 @@ SLICES = [
     endpoint_slice("zk-servers", endpoint("fd00::1", "zk-3"), kind="IPv6"),
     endpoint_slice("zk", endpoint("10.244.1.1")),
 ]
-ZONE = build_zone([CLIENT, HEADLESS, OUTSIDE], SLICES, DOMAIN)
+ALIAS = service("alias", type="ExternalName", externalName="zk.default.svc.cluster.local")
+CIRCLE = service("circle", type="ExternalName", externalName="circle.default.svc.cluster.local")
+ZONE = build_zone([CLIENT, HEADLESS, OUTSIDE, ALIAS, CIRCLE], SLICES, DOMAIN)
 
 
 def ask(name: str, kind: str = "A", *, zone: Zone | None = ZONE, is_udp: bool = True) -> DNSRecord:
@@ -50,6 +52,11 @@ def ask(name: str, kind: str = "A", *, zone: Zone | None = ZONE, is_udp: bool = 
 
 def values(reply: DNSRecord) -> list[str]:
     return [str(record.rdata) for record in reply.rr]
+
+
+def test_a_circle_of_aliases_ends() -> None:
+    found = values(ask("circle.default.svc.cluster.local"))
+    assert set(found) == {"circle.default.svc.cluster.local."}
 
 
 def code(reply: DNSRecord) -> int:
@@ -76,6 +83,18 @@ NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
         ),
         pytest.param(
             "store.default.svc.cluster.local", "A", ["store.example.com."], id="external-name"
+        ),
+        pytest.param(
+            "alias.default.svc.cluster.local",
+            "A",
+            ["zk.default.svc.cluster.local.", "10.96.7.7"],
+            id="alias-of-a-service",
+        ),
+        pytest.param(
+            "alias.default.svc.cluster.local",
+            "CNAME",
+            ["zk.default.svc.cluster.local."],
+            id="the-alias-alone",
         ),
         pytest.param(
             "_client._tcp.zk.default.svc.cluster.local",

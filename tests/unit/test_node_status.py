@@ -15,7 +15,7 @@ from local.node.events import Happening, event_name
 from local.node.exec_session import exit_status
 from local.node.network import AddressPool, link_name
 from local.node.nodes import node_status, places
-from local.node.probes import Timing, Verdict
+from local.node.probes import Timing, Verdict, probe_url
 from local.node.records import (
     Kind,
     Record,
@@ -30,6 +30,19 @@ from local.node.status import Surroundings, pod_status
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 AROUND = Surroundings("10.244.255.11", "10.244.1.7", NOW, has_network=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "url"),
+    [
+        pytest.param({}, "http://10.0.0.1:80/", id="no-path"),
+        pytest.param({"path": "/healthz"}, "http://10.0.0.1:80/healthz", id="a-path"),
+        pytest.param({"path": "readiness"}, "http://10.0.0.1:80/readiness", id="without-slash"),
+        pytest.param({"path": "/a?b=c", "scheme": "HTTPS"}, "https://10.0.0.1:80/a?b=c", id="tls"),
+    ],
+)
+def test_a_probe_asks_where_a_kubelet_would(action: dict[str, str], url: str) -> None:
+    assert probe_url(action, "10.0.0.1", 80) == url
 
 
 def pod(policy: str = "Always", **status: Any) -> dict[str, Any]:
