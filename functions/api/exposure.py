@@ -73,16 +73,16 @@ class PrometheusRule(Spec):
 
 
 class Metrics(Spec):
-    """Metrics for Prometheus: ZooKeeper's own where the version has them, else an exporter."""
+    """Metrics for Prometheus: ZooKeeper's own where the image has them, else the agent's."""
 
     enabled: Bool = True
     """Whether metrics are served."""
     port: Port = 7000
-    """The port they are served on."""
+    """The port of ZooKeeper's own; the agent's are on its port, 1988."""
     exporter_image: Annotated[str, Field(max_length=512)] | None = None
-    """The exporter's image, where one is needed. Default: ours."""
+    """Without effect: where an exporter is needed, the agent beside each server is it."""
     exporter_probes: Bool = True
-    """Whether the exporter, where one is needed, is probed."""
+    """Without effect, as exporterImage."""
     service_monitor: ServiceMonitor = ServiceMonitor()
     """The ServiceMonitor for the Prometheus operator."""
     prometheus_rule: PrometheusRule = PrometheusRule()

@@ -27,6 +27,7 @@ from functions.pods.endpoints import Endpoints, Paths, showing
 from functions.pods.member_requests import member_requests
 from functions.pods.own_ensemble import own_ensemble
 from functions.pods.role import roles
+from functions.pods.server_metrics import metrics
 from functions.pods.server_reports import reports
 from functions.pods.stores import Stores, every_moment, renew_stores
 from functions.pods.telling import Teller, post_event
@@ -143,6 +144,7 @@ def paths_of(environment: Mapping[str, str]) -> Paths:
     return {
         "/disk": showing(lambda: disk_report(folders)),
         **reports(_server_ports(environment)),
+        **metrics(folders, _server_ports(environment)),
         **member_requests(own_ensemble(environment)),
     }
 

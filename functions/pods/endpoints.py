@@ -45,13 +45,17 @@ class Asked:
     body: Callable[[], bytes]
 
 
+JSON = "application/json"
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """JSON and a status."""
+    """JSON, or a text of another type, and a status."""
 
     content: Any
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
+    type: str = JSON
 
 
 Endpoint = Callable[[Asked], Reply]
@@ -143,10 +147,11 @@ class _Request(BaseHTTPRequestHandler):
         return body
 
     def _reply(self, reply: Reply) -> None:
-        body = json.dumps(reply.content).encode()
+        is_json = reply.type == JSON
+        body = (json.dumps(reply.content) if is_json else str(reply.content)).encode()
         self.patience.allow(ANSWER_SECONDS)
         self.send_response(reply.status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", reply.type)
         self.send_header("Content-Length", str(len(body)))
         for name, value in reply.headers.items():
             self.send_header(name, value)

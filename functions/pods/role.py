@@ -42,7 +42,7 @@ def roles(port: int, host: str = HOST, closed_port: int = 0) -> Iterator[str]:
             begun = time.monotonic()
             # The line is there before the question: a change between the two is not missed.
             line = line or _first_line(host, ports)
-            role = _first_role(host, ports)
+            role = first_role(host, ports)
             yield role
             if line is None:
                 time.sleep(QUICK_SECONDS)
@@ -59,7 +59,7 @@ def _first_line(host: str, ports: tuple[int, ...]) -> socket.socket | None:
     return next((line for port in ports if (line := _open_line(host, port))), None)
 
 
-def _first_role(host: str, ports: tuple[int, ...]) -> str:
+def first_role(host: str, ports: tuple[int, ...]) -> str:
     """Return the role at whichever port has one: a server moves between them while it serves."""
     told = (ask_role(host, port) for port in ports)
     return next((role for role in told if role != NO_ROLE), NO_ROLE)
