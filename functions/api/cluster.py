@@ -41,6 +41,7 @@ from functions.api.values import (
     PositiveCount,
     Quantity,
     Time,
+    is_short,
     quantity,
 )
 
@@ -92,6 +93,7 @@ def _heap_fits(it: ClusterSpec) -> bool:
     return it.heap is None or limit is None or quantity(it.heap) < quantity(limit)
 
 
+_MEMORY_LIMIT = "self.resources.limits['memory']"
 _TAG = "self.image.split('@')[0]"
 
 
@@ -116,8 +118,10 @@ class ClusterSpec(Spec):
         ),
         Rule(
             "!has(self.heap) || !has(self.resources.limits) || "
-            "!('memory' in self.resources.limits) || quantity(string(self.heap)).isLessThan("
-            "quantity(string(self.resources.limits['memory'])))",
+            "!('memory' in self.resources.limits) || "
+            f"!({is_short('self.heap')}) || !({is_short(_MEMORY_LIMIT)}) || "
+            "quantity(string(self.heap)).isLessThan("
+            f"quantity(string({_MEMORY_LIMIT})))",
             "spec.heap must be below spec.resources.limits.memory: the JVM needs memory beside its "
             "heap. Leave heap out to have it follow the limit.",
             _heap_fits,

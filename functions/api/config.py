@@ -40,6 +40,12 @@ TYPED_KEYS = (
 )  # fmt: skip
 
 
+# What the data directory holds by these names: the mark that lets an empty disk vote among them.
+RESERVED_NAMES = ("initialize", "myid", "restored", "version-2", "volumes")
+# What the ConfigMap has beside the static configuration.
+LOGGING_FILES = ("log4j.properties", "log4j-quiet.properties", "logback.xml")
+
+
 def _has_no_owned_key(settings: dict[str, str]) -> bool:
     return not any(key in OWNED_KEYS or key.startswith(OWNED_PREFIXES) for key in settings)
 
@@ -48,9 +54,15 @@ def _has_no_typed_key(settings: dict[str, str]) -> bool:
     return not any(key in TYPED_KEYS for key in settings)
 
 
+# Of a backslash Java makes whatever it likes: a line break, or one line of two. A server that
+# writes its zoo.cfg anew writes the line break as one, so the rest would be a setting of its own.
+_PLAIN_VALUE = r"[^\x00-\x08\x0a-\x1f\x7f\\]*"
+_CEL_PLAIN_VALUE = _PLAIN_VALUE.replace("\\", "\\\\")
+
+
 def _has_only_plain_lines(settings: dict[str, str]) -> bool:
     return all(
-        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) and re.fullmatch(r"[^\r\n]*", value)
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) and re.fullmatch(_PLAIN_VALUE, value)
         for key, value in settings.items()
     )
 
@@ -73,9 +85,10 @@ AdditionalConfig = Annotated[
     ),
     Rule(
         "self.all(key, key.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$') && "
-        "self[key].matches('^[^\\\\r\\\\n]*$'))",
+        f"self[key].matches('^{_CEL_PLAIN_VALUE}$'))",
         "Each entry becomes one line of zoo.cfg: a key is made of letters, digits, dots, dashes "
-        "and underscores, and a value has no line break.",
+        "and underscores, and a value has no line break, no other control character and no "
+        "backslash.",
         _has_only_plain_lines,
     ),
 ]
@@ -107,6 +120,14 @@ _DATA = _cel_folder("self.dataDir")
 _RAW = _cel_folder("self.rawConfigDir")
 
 
+def _takes_no_reserved_name(it: Config) -> bool:
+    """Whether neither the member list nor the configuration is where a server keeps its own."""
+    folder, data = _folder(it.config_dir), _folder(it.data_dir)
+    return it.dynamic_config not in RESERVED_NAMES and not any(
+        folder.startswith(f"{data}{name}/") for name in RESERVED_NAMES
+    )
+
+
 def _cel_config_folder(config: str) -> str:
     written = f"(has({config}.configDir) ? {config}.configDir : {config}.dataDir + '/conf')"
     return _cel_folder(written)
@@ -131,6 +152,20 @@ class Config(Spec):
                 not _folder(it.raw_config_dir).startswith(_folder(it.data_dir))
                 and not _folder(it.data_dir).startswith(_folder(it.raw_config_dir))
             ),
+        ),
+        Rule(
+            f"!(self.dynamicConfig in {cel_list(RESERVED_NAMES)}) && (!has(self.configDir) || "
+            f"!{cel_list(RESERVED_NAMES)}.exists(name, {_cel_folder('self.configDir')}"
+            f".startsWith({_DATA} + name + '/')))",
+            "spec.config.dynamicConfig and configDir must not have the names of what a server "
+            f"keeps in its data directory itself: {', '.join(RESERVED_NAMES)}.",
+            _takes_no_reserved_name,
+        ),
+        Rule(
+            f"!(self.staticConfig in {cel_list(LOGGING_FILES)})",
+            "spec.config.staticConfig has the name of a file with the logging configuration. "
+            "Choose another one, such as zoo.cfg.",
+            lambda it: it.static_config not in LOGGING_FILES,
         ),
         Rule(
             "self.staticConfig != self.dynamicConfig",

@@ -18,6 +18,7 @@ from functions.api.values import (
     PositiveCount,
     Quantity,
     StringMap,
+    is_short,
     list_map,
     quantity,
     without_duplicates,
@@ -41,6 +42,7 @@ class Resources(Spec):
         Rule(
             "!has(self.requests) || !has(self.limits) || "
             "self.requests.all(name, !(name in self.limits) || "
+            f"!({is_short('self.limits[name]')}) || !({is_short('self.requests[name]')}) || "
             "!quantity(string(self.limits[name])).isLessThan("
             "quantity(string(self.requests[name]))))",
             "A limit in spec.resources is below the request for the same resource: raise the limit "

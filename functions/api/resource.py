@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -13,7 +13,10 @@ from functions.api.kinds import Kind
 from functions.api.manifest import Manifest
 from functions.api.rules import Status
 from functions.api.status import Condition
-from functions.api.values import NONE_GIVEN, StringMap
+from functions.api.values import NONE_GIVEN
+
+# Nothing that Kubernetes knows is a third of that.
+MOST_DEPTH = 64
 
 
 class Metadata(Status):
@@ -24,8 +27,9 @@ class Metadata(Status):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
-    labels: StringMap = NONE_GIVEN
-    annotations: StringMap = NONE_GIVEN
+    # As many as Kubernetes allows: they are not ours to bound.
+    labels: dict[str, str] = NONE_GIVEN
+    annotations: dict[str, str] = NONE_GIVEN
     finalizers: tuple[str, ...] = ()
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
@@ -61,6 +65,8 @@ class CustomResource(Status):
     @classmethod
     def parse(cls, manifest: Mapping[str, Any]) -> Self:
         """Read a manifest with every default in place; raises InvalidSpec with a sentence."""
+        if _is_deep(manifest.get("spec")):
+            raise InvalidSpec(f"spec is nested more than {MOST_DEPTH} levels deep. Nothing is.")
         try:
             return cls.model_validate(_without_nulls(manifest), by_alias=True, by_name=False)
         except ValidationError as error:
@@ -88,6 +94,26 @@ class Unread:
         """Return what is left of a manifest without its spec."""
         metadata = Metadata.model_validate(_without_nulls(manifest["metadata"]))
         return cls(kind, metadata, Conditions.model_validate(manifest.get("status", {})))
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value is nested deeper than anything Kubernetes knows.
+
+    What is passed on as it is may be of any depth, and each level takes a call of whoever copies,
+    compares or writes it.
+    """
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [inner for it in level for inner in _inside(it)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _without_nulls(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from functions.api.rules import Rule, Spec, immutable
-from functions.api.values import NONE_GIVEN, Bool, Quantity, StringMap
+from functions.api.values import NONE_GIVEN, Bool, Quantity, StringMap, is_short
 
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadOnlyMany", "ReadWriteMany"]
 
@@ -16,6 +16,7 @@ _FIXED = (
     "To move to other volumes, create a new cluster and restore a backup into it"
 )
 _SAME_CLAIM = (
+    f"{is_short('self{0}.size')} && {is_short('oldSelf{0}.size')} && "
     "quantity(string(self{0}.size)).compareTo(quantity(string(oldSelf{0}.size))) == 0 && "
     "has(self{0}.storageClassName) == has(oldSelf{0}.storageClassName) && "
     "(!has(self{0}.storageClassName) || "

@@ -13,7 +13,7 @@ from functions.api.rules import Rule
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 # A hash may look like a number with an exponent of ten digits; there is no such quantity.
-_QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{{1,3}})?")
+_QUANTITY = re.compile(rf"([+-]?{_NUMBER})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{{1,2}})?")
 _PREFIX = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "n": -3, "u": -2, "m": -1}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -32,6 +32,15 @@ def quantity(text: str) -> Decimal:
     if suffix in _PREFIX:
         return number * Decimal(1000) ** _PREFIX[suffix]
     return number * Decimal(10) ** int(suffix[1:])
+
+
+def is_short(cel: str) -> str:
+    """Return the CEL that a quantity has no exponent of three digits.
+
+    It goes before every `quantity()`: the API server works for seconds on 1e9999999, and for
+    minutes on a longer one (tried).
+    """
+    return f"!string({cel}).matches('[eE][+-]?[0-9][0-9][0-9]')"
 
 
 def _is_positive_quantity(text: str) -> bool:
@@ -55,7 +64,8 @@ Quantity = Annotated[
     BeforeValidator(_whole_number_as_text),
     WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 32}),
     Rule(
-        "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+        f"{is_short('self')} && isQuantity(string(self)) && "
+        "quantity(string(self)).isGreaterThan(quantity('0'))",
         "This is not an amount that Kubernetes understands: write a positive quantity such as "
         "10Gi, 512Mi, 2 or 250m.",
         _is_positive_quantity,

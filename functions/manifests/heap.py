@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.values import quantity
 
 MIB = 2**20
 # The JVM needs memory beside the heap: metaspace, threads, direct buffers.
-SHARE_OF_MEMORY = 0.75
+SHARE_OF_MEMORY = Decimal("0.75")
 SMALLEST_MIB = 64
 DEFAULT_MIB = 512
 
@@ -20,4 +22,4 @@ def heap_mib(cluster: ZooKeeperCluster) -> int:
     memory = resources.limits.get("memory") or resources.requests.get("memory")
     if memory is None:
         return DEFAULT_MIB
-    return max(SMALLEST_MIB, int(float(quantity(memory)) * SHARE_OF_MEMORY) // MIB)
+    return max(SMALLEST_MIB, int(quantity(memory) * SHARE_OF_MEMORY) // MIB)

@@ -49,8 +49,9 @@ def store_mounts(location: Location) -> list[Manifest]:
 
 def variable(name: str, value: str) -> Manifest:
     """Return one variable whose value everybody may read."""
-    # A dollar sign before a bracket would be taken for another variable.
-    return {"name": name, "value": value.replace("$(", "$$(")}
+    # The kubelet takes `$(NAME)` for another variable, a secret one too, and two dollar signs for
+    # one. So every sign is doubled: with `$(` alone, what comes as `$$(NAME)` would be put in.
+    return {"name": name, "value": value.replace("$", "$$")}
 
 
 def secret_variable(name: str, secret: str, key: str, *, optional: bool = False) -> Manifest:

@@ -13,6 +13,7 @@ import urllib3
 
 from functions.adapters.counters import API_REQUESTS
 from functions.adapters.kubernetes.answers import error_of
+from functions.adapters.kubernetes.nesting import loads
 from functions.api.errors import EvictionBlocked, Unavailable
 
 CONNECT_SECONDS = 3.0
@@ -158,8 +159,8 @@ def _is_put_off(answer: _Answer) -> bool:
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        answer = loads(data)
+    except ValueError as error:
         raise Unavailable(f"The API server's answer is no JSON: {data[:200]!r}") from error
     if not isinstance(answer, dict):
         raise Unavailable(f"The API server's answer is no JSON object: {data[:200]!r}")
