@@ -45,6 +45,8 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         ("update", "services"),
         *((verb, "networkpolicies") for verb in ("create", "patch", "delete")),
         *((verb, "secrets") for verb in ("create", "update")),
+        *((verb, "servicemonitors") for verb in ("create", "patch", "delete")),
+        *((verb, "prometheusrules") for verb in ("create", "patch", "delete")),
         *((verb, "statefulsets") for verb in ("create", "patch", "delete")),
         ("delete", "persistentvolumeclaims"),
         ("bind", "clusterroles"),

@@ -17,6 +17,8 @@ from tests.system.disks import lose, until_lost
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
+# The kinds of the Prometheus operator, without it.
+MONITORING = "tests/monitoring_crds.yaml"
 API_VERSIONS = {"Pod": "v1", "Job": "batch/v1"}
 # Knative's controller refuses an ApiServerSource whose account may not do all three of each kind.
 DEMANDED_BY_KNATIVE = {("zookeeper-functions-zookeeper-events", "get")}
@@ -24,6 +26,7 @@ DEMANDED_BY_KNATIVE = {("zookeeper-functions-zookeeper-events", "get")}
 
 def test_nothing_is_granted_that_nobody_uses(cluster: Cluster) -> None:
     since = now()
+    cluster.kubectl("apply", "-f", MONITORING)
     give_keys(cluster)
     _comes_up_and_changes_size(cluster)
     _rolls(cluster)
@@ -31,6 +34,7 @@ def test_nothing_is_granted_that_nobody_uses(cluster: Cluster) -> None:
     _is_backed_up_and_restored(cluster)
     _is_left_to_dead_letter(cluster)
     cluster.kubectl("delete", "zkcluster", "zk", "--timeout=60s")
+    cluster.kubectl("delete", "-f", MONITORING, "--wait=false")
     assert "\n".join(_unused(cluster.platform, since)) == ""
 
 
@@ -59,7 +63,8 @@ def _rolls(cluster: Cluster) -> None:
     cluster.until_settled(90)
     cluster.patch({"replicas": 3})
     cluster.until_settled(90)
-    cluster.patch({"restartedAt": "2026-01-02T00:00:00Z"})
+    # The password of the super user is written once for it, and once afterwards.
+    cluster.patch({"superUser": {"rotatedAt": "2026-01-02T00:00:00Z"}})
     cluster.until_settled(120)
 
 
@@ -69,7 +74,16 @@ def _loses_a_majority(cluster: Cluster) -> None:
     incident = cluster.status()["incident"]
     cluster.patch({"recovery": {"incident": incident, "continueFrom": "zk-2"}})
     cluster.until_settled(90)
-    cluster.patch({"disruptionBudget": {"enabled": False}, "networkPolicy": {"enabled": False}})
+    _drops_what_is_optional(cluster)
+
+
+def _drops_what_is_optional(cluster: Cluster) -> None:
+    labels = {"labels": {"release": "prometheus"}}
+    cluster.patch({"metrics": {"serviceMonitor": labels, "prometheusRule": labels}})
+    cluster.until_settled()
+    off = {"enabled": False}
+    metrics = {"serviceMonitor": off, "prometheusRule": off}
+    cluster.patch({"disruptionBudget": off, "networkPolicy": off, "metrics": metrics})
     cluster.until(lambda: not cluster.get("poddisruptionbudget"), "no budget")
     cluster.until(lambda: not cluster.get("networkpolicy", "zk-servers"), "no policy")
 

@@ -13,7 +13,8 @@ PAGE = (ROOT / "docs/security.md").read_text()
 READS = ("get", "list", "watch")
 ROLES = {
     document["metadata"]["name"].removeprefix("zookeeper-functions-"): document["rules"]
-    for document in yaml.safe_load_all((ROOT / "config/base/rbac.yaml").read_text())
+    for path in ("config/base/rbac.yaml", "config/definitions/server-role.yaml")
+    for document in yaml.safe_load_all((ROOT / path).read_text())
     if document["kind"] == "ClusterRole"
 }
 
