@@ -123,11 +123,7 @@ PAGES = (
         marks=soak,
     ),
     pytest.param(Page("docs/operations/monitoring.md", makes=True), id="monitoring", marks=soak),
-    pytest.param(
-        Page("docs/security.md", instead={"namespace default": "namespace $NAMESPACE"}),
-        id="security",
-        marks=soak,
-    ),
+    pytest.param(Page("docs/security.md"), id="security", marks=soak),
     pytest.param(Page("docs/operations/scale.md"), id="scale", marks=soak),
     pytest.param(Page("docs/operations/roll.md"), id="roll", marks=soak),
     pytest.param(
