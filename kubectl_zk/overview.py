@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from functions.adapters.words import parse_stats
 from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import MissingRight, Unavailable
@@ -19,27 +17,12 @@ from functions.api.status import Server as StatusOfServer
 from functions.manifests.names import ordinal_of, selector
 from functions.planning.seen import SeenPod, seen_pod
 from kubectl_zk import finding
+from kubectl_zk.counters import Counters
 from kubectl_zk.problem import may_not
 from kubectl_zk.session import Session
 
 MOST_AT_ONCE = 8
 T = TypeVar("T")
-_LATENCY = re.compile(r"^Latency min/avg/max:\s*[^/\s]+/([^/\s]+)/", re.MULTILINE)
-_COUNT = re.compile(r"^(Received|Sent|Outstanding):\s*([0-9]+)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What a server says of itself. `lag`: transactions behind the leader (None: not known)."""
-
-    zxid: int
-    connections: int
-    latency: float
-    outstanding: int
-    received: int
-    sent: int
-    leads: bool
-    lag: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +115,10 @@ def _ask(session: Session, pod: SeenPod | None, port: int) -> Counters | str:
     if pod is None or not pod.address:
         return "its pod has no address" if pod is not None else "there is no pod to ask"
     try:
-        return counters(session.servers.word(pod.address, port, "srvr"), pod.name)
+        answer = session.servers.counters(pod.address, port)
     except Unavailable as error:
         return may_not(str(error))
-
-
-def counters(text: str, where: str) -> Counters | str:
-    """Return what an answer to `srvr` says; raises Unavailable when it is none."""
-    stats = parse_stats(text, where)
-    if not stats.mode:
-        return "it serves nobody"
-    latency, counts = _LATENCY.search(text), dict(_COUNT.findall(text))
-    return Counters(
-        zxid=stats.zxid,
-        connections=stats.connections,
-        latency=float(latency[1]) if latency else 0.0,
-        outstanding=int(counts.get("Outstanding", 0)),
-        received=int(counts.get("Received", 0)),
-        sent=int(counts.get("Sent", 0)),
-        leads=stats.mode in ("leader", "standalone"),
-    )
+    return answer if answer.stats.mode else "it serves nobody"
 
 
 def _with_lag(answers: Sequence[Counters | str]) -> list[Counters | str]:

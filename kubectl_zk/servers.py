@@ -1,7 +1,8 @@
 """ZooKeeper servers from outside of the cluster: asked through the Kubernetes API.
 
-A four-letter word is asked inside the server's own container (`kubectl exec`, the right to create
-pods/exec), agents and Jobs' programs through the API server's proxy (the right to get pods/proxy).
+First the agent beside the server, through the API server's proxy (the right to get pods/proxy).
+Where that does not help (no such right, an agent of before, a server that serves nobody), the
+four-letter word inside the server's own container (`kubectl exec`, the right to create pods/exec).
 Nothing is ever changed here.
 """
 
@@ -9,18 +10,20 @@ from __future__ import annotations
 
 import functools
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from functions.adapters.agent import AGENT_PORT, PATH, report_of
 from functions.adapters.job_programs import PROGRESS_PORT, progress_of
-from functions.adapters.words import parse_conf, parse_stats
+from functions.adapters.words import parse_conf
 from functions.api.errors import MissingRight, Refused, Unavailable
 from functions.api.kinds import POD, Kind, Ref
 from functions.api.manifest import Manifest
-from functions.manifests.names import SERVER_CONTAINER
+from functions.manifests.names import AGENT_CONTAINER, SERVER_CONTAINER
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.planning.progress import Progress
+from kubectl_zk.counters import Counters, of_agent, of_word
 
 SECONDS = 8.0
 # The port is on the pod's own loopback, whatever network policies say of it.
@@ -38,6 +41,12 @@ class Pods(Protocol):
     def ask_pod(self, pod: Ref, port: int, path: str) -> Manifest: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    name: str
+    client_port: int
+
+
 class ServersBehindKubernetes:
     """Satisfies `kubectl_zk.session.Servers`; `kubectl` is the command with its options."""
 
@@ -46,15 +55,13 @@ class ServersBehindKubernetes:
         self._namespace = namespace
         self._kubectl = tuple(kubectl)
         # Half a plan asks the same again; the words of one look belong together.
-        self.word = functools.cache(self._word)
+        self.counters = functools.cache(self._counters)
+        self.config = functools.cache(self._config)
         self.disk = functools.cache(self._disk)
-        self._names: dict[str, str] = {}
+        self._seen: dict[str, _Pod] = {}
 
     def stats(self, host: str, port: int) -> ServerStats:
-        return parse_stats(self.word(host, port, "srvr"), self._name(host))
-
-    def config(self, host: str, port: int) -> EnsembleConfig:
-        return parse_conf(self.word(host, port, "conf"), self._name(host))
+        return self.counters(host, port).stats
 
     def reconfigure(
         self,
@@ -73,6 +80,27 @@ class ServersBehindKubernetes:
         name = self._name(host)
         return progress_of(self._proxied(name, PROGRESS_PORT, "/progress"), name)
 
+    def _counters(self, host: str, port: int) -> Counters:
+        pod = self._pod(host)
+        try:
+            return of_agent(self._of_agent(pod, port, "/status"), pod.name)
+        except Unavailable as error:
+            return of_word(self._word(pod.name, port, "srvr", error), pod.name)
+
+    def _config(self, host: str, port: int) -> EnsembleConfig:
+        pod = self._pod(host)
+        try:
+            told = self._of_agent(pod, port, "/get")
+            return parse_conf(str(told.get("record", "")), pod.name)
+        except Unavailable as error:
+            return parse_conf(self._word(pod.name, port, "conf", error), pod.name)
+
+    def _of_agent(self, pod: _Pod, port: int, path: str) -> Mapping[str, Any]:
+        if port != pod.client_port:
+            # While a restore looks at servers behind a closed port, agents look at the clients'.
+            raise Unavailable(f"The agent of {pod.name} looks at port {pod.client_port}.")
+        return self._proxied(pod.name, AGENT_PORT, path)
+
     def _disk(self, host: str) -> DiskReport:
         name = self._name(host)
         return report_of(self._proxied(name, AGENT_PORT, PATH), name)
@@ -83,28 +111,43 @@ class ServersBehindKubernetes:
         except Refused as error:
             raise Unavailable(f"{name} cannot be asked `GET {path}`: {error}") from error
 
-    def _word(self, host: str, port: int, word: str) -> str:
-        pod = self._name(host)
+    def _word(self, pod: str, port: int, word: str, otherwise: Unavailable) -> str:
+        """Ask inside the pod; who lacks both rights is told of the first."""
         inside = ("bash", "-c", _ASK, "ask", str(port), word)
         where = ("-n", self._namespace, pod, "-c", SERVER_CONTAINER)
-        return _run((*self._kubectl, "exec", *where, "--", *inside), pod)
+        try:
+            return _run((*self._kubectl, "exec", *where, "--", *inside), pod)
+        except MissingRight as error:
+            raise (otherwise if isinstance(otherwise, MissingRight) else error) from error
 
     def _name(self, host: str) -> str:
+        return self._pod(host).name
+
+    def _pod(self, host: str) -> _Pod:
         """Return the pod at an address."""
-        if host not in self._names:
+        if host not in self._seen:
             found = self._pods.list(POD, self._namespace)
-            self._names |= {
-                pod["status"]["podIP"]: pod["metadata"]["name"]
-                for pod in found
-                if pod.get("status", {}).get("podIP")
-            }
+            self._seen |= {pod["status"]["podIP"]: _seen(pod) for pod in found if _has_address(pod)}
         try:
-            return self._names[host]
+            return self._seen[host]
         except KeyError:
             raise Unavailable(f"No pod has the address {host} any more.") from None
 
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+def _has_address(pod: Manifest) -> bool:
+    return bool(pod.get("status", {}).get("podIP"))
+
+
+def _seen(pod: Manifest) -> _Pod:
+    """Return the pod with the port that its agent looks at; 0 for one without an agent."""
+    told = [
+        variable["value"]
+        for container in pod.get("spec", {}).get("containers", ())
+        if container["name"] == AGENT_CONTAINER
+        for variable in container.get("env", ())
+        if variable["name"] == "CLIENT_PORT"
+    ]
+    return _Pod(pod["metadata"]["name"], int(told[0]) if told else 0)
 
 
 def _run(command: Sequence[str], pod: str) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 from functions.api.kinds import Ref
 from functions.api.manifest import Manifest
 from functions.runtime.world import JobPrograms, Kube, ZooKeeper
+from kubectl_zk.counters import Counters
 from kubectl_zk.terminal import Terminal
 
 # Who changed an object, in its managedFields.
@@ -27,8 +28,8 @@ class Kubernetes(Kube, Protocol):
 class Servers(ZooKeeper, Protocol):
     """The ZooKeeper servers, asked by way of the Kubernetes API."""
 
-    def word(self, host: str, port: int, word: str) -> str:
-        """Return what a server answers to a four-letter word."""
+    def counters(self, host: str, port: int) -> Counters:
+        """Return what a server says of itself."""
         ...
 
 

@@ -10,7 +10,8 @@ from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.restore import ZooKeeperRestore
 from kubectl_zk import finding
-from kubectl_zk.overview import Counters, Overview, Server, is_as_wanted, is_behind, look, unmet
+from kubectl_zk.counters import Counters
+from kubectl_zk.overview import Overview, Server, is_as_wanted, is_behind, look, unmet
 from kubectl_zk.problem import DONE, Problem
 from kubectl_zk.session import Session
 from kubectl_zk.status_json import as_json, row_as_json
@@ -142,8 +143,8 @@ def _server_row(server: Server) -> list[str]:
         *head,
         f"{answer.zxid:#x}",
         _lag(answer),
-        str(answer.connections),
-        f"{answer.latency:.1f}ms",
+        str(answer.stats.connections),
+        f"{answer.latency:.3g}ms",
         str(answer.outstanding),
         node or "-",
     ]

@@ -7,7 +7,8 @@ from typing import Any
 from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.restore import ZooKeeperRestore
-from kubectl_zk.overview import Counters, Overview, Server, is_as_wanted
+from kubectl_zk.counters import Counters
+from kubectl_zk.overview import Overview, Server, is_as_wanted
 
 Told = dict[str, Any]
 
@@ -59,7 +60,7 @@ def _counters(answer: Counters) -> Told:
     return {
         "zxid": f"{answer.zxid:#x}",
         "lag": answer.lag,
-        "connections": answer.connections,
+        "connections": answer.stats.connections,
         "latencyMilliseconds": answer.latency,
         "outstanding": answer.outstanding,
         "received": answer.received,

@@ -12,22 +12,11 @@ from functions.adapters.memory import MemoryZooKeeper
 from functions.api.errors import FunctionError, MissingRight
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from kubectl_zk.__main__ import Command, command_of, parsed
+from kubectl_zk.counters import Counters
 from kubectl_zk.problem import Problem, problem_of
 from kubectl_zk.session import Session
 from kubectl_zk.terminal import Terminal
 from tests.handlers.conftest import Simulation
-
-SRVR = """\
-Zookeeper version: {version}-abc, built on 2025-01-01
-Latency min/avg/max: 0/0.4286/3
-Received: 120
-Sent: 119
-Connections: {connections}
-Outstanding: 0
-Zxid: {zxid:#x}
-Mode: {mode}
-Node count: {nodes}
-"""
 
 
 @dataclass
@@ -37,18 +26,8 @@ class SimulatedServers:
     zookeeper: MemoryZooKeeper
     denied: str = ""
 
-    def word(self, host: str, port: int, word: str) -> str:
-        assert word == "srvr"
-        told = self.stats(host, port)
-        if not told.mode:
-            return "This ZooKeeper instance is not currently serving requests\n"
-        return SRVR.format(
-            version=told.version,
-            connections=told.connections,
-            zxid=told.zxid,
-            mode=told.mode,
-            nodes=told.nodes,
-        )
+    def counters(self, host: str, port: int) -> Counters:
+        return Counters(self.stats(host, port), 0.43, outstanding=0, received=120, sent=119)
 
     def stats(self, host: str, port: int) -> ServerStats:
         if self.denied:

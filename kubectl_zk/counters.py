@@ -1,0 +1,61 @@
+"""What one server says of itself: read from its agent's `GET /status`, or from `srvr`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.adapters.words import parse_stats
+from functions.api.errors import Unavailable
+from functions.planning.ensemble import ServerStats
+
+_LATENCY = re.compile(r"^Latency min/avg/max:\s*[^/\s]+/([^/\s]+)/", re.MULTILINE)
+_COUNT = re.compile(r"^(Received|Sent|Outstanding):\s*([0-9]+)", re.MULTILINE)
+_NUMBERS = ("Epoch", "Counter", "Connections", "NodeCount", "Outstanding", "Received", "Sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """`latency` in milliseconds, on average. `lag`: transactions behind the leader, where known."""
+
+    stats: ServerStats
+    latency: float
+    outstanding: int
+    received: int
+    sent: int
+    lag: int | None = None
+
+    @property
+    def zxid(self) -> int:
+        return self.stats.zxid
+
+    @property
+    def leads(self) -> bool:
+        return self.stats.mode in ("leader", "standalone")
+
+
+def of_word(text: str, where: str) -> Counters:
+    """Return what an answer to `srvr` says; raises Unavailable when it is none."""
+    latency, counts = _LATENCY.search(text), dict(_COUNT.findall(text))
+    return Counters(
+        stats=parse_stats(text, where),
+        latency=float(latency[1]) if latency else 0.0,
+        outstanding=int(counts.get("Outstanding", 0)),
+        received=int(counts.get("Received", 0)),
+        sent=int(counts.get("Sent", 0)),
+    )
+
+
+def of_agent(told: Mapping[str, Any], where: str) -> Counters:
+    """Return what an agent's `GET /status` says; raises Unavailable when it is none."""
+    try:
+        numbers = {name: int(told[name]) for name in _NUMBERS}
+        mode, version = str(told["Role"]), str(told["Version"]).partition("-")[0]
+        latency = float(told["AvgLatency"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"The agent of {where} does not say how its server is.") from error
+    zxid = numbers["Epoch"] << 32 | numbers["Counter"]
+    stats = ServerStats(mode, zxid, version, numbers["Connections"], numbers["NodeCount"])
+    return Counters(stats, latency, numbers["Outstanding"], numbers["Received"], numbers["Sent"])
