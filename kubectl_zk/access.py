@@ -60,7 +60,12 @@ def _api(path: str | None, context: str | None) -> KubernetesApi:
             return connect_in_pod(SECONDS)
         return connect_by_file(path, context, timeout=SECONDS)
     except Unavailable as error:
-        raise Problem(f"{error} Or give --kubeconfig and --context.", UNREACHABLE) from error
+        why = str(error).partition(" Set KUBECONFIG")[0]
+        raise Problem(
+            f"{why}\nChoose with --kubeconfig and --context; `kubectl config get-contexts` shows "
+            "what there is.",
+            UNREACHABLE,
+        ) from error
 
 
 def _namespace(path: str | None, context: str | None) -> str:

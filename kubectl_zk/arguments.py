@@ -70,7 +70,9 @@ def _looking(add: Add) -> None:
     )  # fmt: skip
     _name(events)
     events.add_argument("-f", "--follow", action="store_true", help="go on with new ones")
-    events.add_argument("--warnings", action="store_true", help="only those")
+    which = events.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="also that pods and volumes are made")
+    which.add_argument("--warnings", action="store_true", help="warnings alone")
 
 
 def _moving(add: Add) -> None:

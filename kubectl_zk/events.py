@@ -15,9 +15,10 @@ from functions.manifests.owned import is_part_of
 from kubectl_zk import finding
 from kubectl_zk.problem import DONE
 from kubectl_zk.session import Session
-from kubectl_zk.words import GAP, lasted, parse_time, wrapped
+from kubectl_zk.words import lasted, parse_time, wrapped
 
 POLL_SECONDS = 1.0
+INDENT = 14
 # The functions' Jobs, and with them their pods and CronJobs, are called after what they are for.
 VERBS = {BACKUP: ("backup", "prune", "verify"), RESTORE: ("stage", "arm", "clean")}
 EVER = "1970-01-01T00:00:00Z"
@@ -58,10 +59,17 @@ def _new(
     found = [
         it
         for it in _about(session, cluster)
-        if (it.uid, it.time) not in shown and not (asked.warnings and it.type != "Warning")
+        if (it.uid, it.time) not in shown and _is_asked_for(it, asked)
     ]
     shown |= {(it.uid, it.time) for it in found}
     return found
+
+
+def _is_asked_for(told: Told, asked: argparse.Namespace) -> bool:
+    """Whether it says more than that pods start as they should."""
+    if told.type == "Warning":
+        return True
+    return not asked.warnings and (asked.all or told.about.startswith("ZooKeeper"))
 
 
 def _about(session: Session, cluster: ZooKeeperCluster) -> list[Told]:
@@ -130,8 +138,9 @@ def _lines(told: Told, now: datetime, width: int) -> list[str]:
     ago = f"{lasted(now - told.time)} ago"
     mark = "!" if told.type == "Warning" else " "
     times = f" (x{told.count})" if told.count > 1 else ""
-    head = GAP.join((f"{mark} {ago:<10}", f"{told.about} {told.reason}{times}"))
-    return [head, *wrapped(told.message, width, " " * 14)]
+    text = f"{told.about} {told.reason}{times}: {' '.join(told.message.split())}"
+    first, *more = wrapped(text, width, " " * INDENT)
+    return [f"{mark} {ago:<{INDENT - 2}}{first.strip()}", *more]
 
 
 def _as_json(told: Told) -> dict[str, object]:

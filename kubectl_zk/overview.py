@@ -131,6 +131,10 @@ def _with_lag(answers: Sequence[Counters | str]) -> list[Counters | str]:
 
 
 def _behind(answer: Counters, newest: int) -> Counters:
-    """Transactions are counted within an epoch; all are asked at nearly the same moment."""
-    same_epoch = answer.zxid >> 32 == newest >> 32
-    return replace(answer, lag=max(0, newest - answer.zxid) if same_epoch else None)
+    """Return it with its lag; all are asked at nearly the same moment.
+
+    Transactions are counted from the beginning of an epoch, and a server that serves has everything
+    of the epochs before: it got that from the leader first.
+    """
+    beginning = newest >> 32 << 32
+    return replace(answer, lag=max(0, newest - max(answer.zxid, beginning)))

@@ -12,6 +12,16 @@ from kubectl_zk.problem import Problem
 from kubectl_zk.session import Session
 from kubectl_zk.words import listed
 
+# The client logs as the server does, to the same console that the answer goes to. Its log is turned
+# down: for logback (from 3.8 on) and for log4j, whose quiet file lies beside the server's ($0).
+QUIETLY = """\
+quiet=/tmp/zkcli-logback.xml
+echo '<configuration><root level="ERROR"/></configuration>' 2>/dev/null > "$quiet" &&
+    CLIENT_JVMFLAGS="$CLIENT_JVMFLAGS -Dlogback.configurationFile=$quiet"
+export CLIENT_JVMFLAGS="$CLIENT_JVMFLAGS -Dlog4j.configuration=file:$0/log4j-quiet.properties"
+exec zkCli.sh "$@"
+"""
+
 
 def shell(session: Session, asked: argparse.Namespace) -> int:
     """Run zkCli.sh there; with words after the server's name, only that command."""
@@ -19,10 +29,9 @@ def shell(session: Session, asked: argparse.Namespace) -> int:
     pod = _server(cluster, asked.server)
     terminal = ("-t",) if session.terminal.answer is not None and not asked.words else ()
     at = f"localhost:{cluster.spec.config.client_port}"
-    return session.launch(
-        ("exec", "-i", *terminal, "-n", session.namespace, pod, "-c", SERVER_CONTAINER, "--",
-         "zkCli.sh", "-server", at, *asked.words)
-    )  # fmt: skip
+    client = ("bash", "-c", QUIETLY, cluster.spec.config.config_dir, "-server", at, *asked.words)
+    where = ("-n", session.namespace, pod, "-c", SERVER_CONTAINER)
+    return session.launch(("exec", "-i", *terminal, *where, "--", *client))
 
 
 def _server(cluster: ZooKeeperCluster, wanted: str | None) -> str:

@@ -162,7 +162,7 @@ def _operation(cluster: ZooKeeperCluster, now: datetime, width: int) -> Iterator
     begun = f", since {since(held.started_at, now)}" if held.started_at else ""
     yield f"Operation: {held.type}, step {held.step or '-'}{begun}"
     if held.target:
-        yield from wrapped(f"of {held.target}", width)
+        yield from wrapped(f"target: {held.target}", width)
     if held.message:
         yield from wrapped(f"waits: {held.message}", width)
 

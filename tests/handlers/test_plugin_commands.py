@@ -250,9 +250,10 @@ def test_the_shell_opens_in_the_right_pod(
     plugin: Plugin, server: tuple[str, ...], pod: str
 ) -> None:
     plugin.run("shell", "small", *server, "--", "ls", "/")
-    assert list(plugin.launched[0]) == (
-        f"exec -i -n default {pod} -c zookeeper -- zkCli.sh -server localhost:2181 ls /".split()
-    )
+    *where, quietly, _, _, _, _, _ = plugin.launched[0]
+    assert where == f"exec -i -n default {pod} -c zookeeper -- bash -c".split()
+    assert quietly.endswith('exec zkCli.sh "$@"\n')
+    assert list(plugin.launched[0][-4:]) == ["-server", "localhost:2181", "ls", "/"]
 
 
 def test_the_shell_has_a_terminal_only_where_there_is_one(plugin: Plugin) -> None:
