@@ -10,6 +10,7 @@ from datetime import timedelta
 from functions.api.errors import MissingRight, Unavailable
 from kubectl_zk.problem import NOT_IN_TIME, Problem
 from kubectl_zk.session import Session
+from kubectl_zk.words import lasted
 
 POLL_SECONDS = 1.0
 _PROGRESS = re.compile(r"([0-9]+) of ([0-9]+) bytes(?: \((.*)\))?")
@@ -33,7 +34,7 @@ def follow(
 
     What is followed goes on by itself, so an API server that is away for a moment is waited for.
     """
-    until = session.now() + within
+    begun = session.now()
     while True:
         sight = _looked(look)
         for line in sight.lines:
@@ -42,11 +43,11 @@ def follow(
             raise Problem(sight.failure)
         if sight.is_over:
             return sight
-        if session.now() > until:
+        passed = session.now() - begun
+        if passed > within:
             waits = f" It says: {sight.now}" if sight.now else ""
             raise Problem(f"Not over in time; it goes on.{waits}\n{how_to_go_on}", NOT_IN_TIME)
-        if sight.share is not None:
-            session.terminal.move_bar(sight.share, sight.now)
+        session.terminal.move_bar(sight.share, f"{lasted(passed)}  {sight.now}".rstrip())
         session.pause(POLL_SECONDS)
 
 

@@ -54,12 +54,11 @@ class Terminal:
             self._said.add(line)
             self.say(line)
 
-    def move_bar(self, share: float, text: str) -> None:
-        """Draw how far it is; only on a terminal."""
+    def move_bar(self, share: float | None, text: str) -> None:
+        """Draw how far it is (None: nobody knows), on a terminal only."""
         if not self._draws:
             return
-        full = round(min(max(share, 0.0), 1.0) * BAR)
-        line = f"[{'#' * full}{'.' * (BAR - full)}] {share:4.0%}  {text}"
+        line = text if share is None else f"{_bar(share)} {share:4.0%}  {text}"
         self.beside.write(f"{_CLEAR}{line[: self.width - 1]}")
         self.beside.flush()
         self._has_bar = True
@@ -81,6 +80,11 @@ class Terminal:
         if self._has_bar:
             self.beside.write(_CLEAR)
             self._has_bar = False
+
+
+def _bar(share: float) -> str:
+    full = round(min(max(share, 0.0), 1.0) * BAR)
+    return f"[{'#' * full}{'.' * (BAR - full)}]"
 
 
 def connected(out: TextIO, beside: TextIO, source: TextIO, *, is_json: bool) -> Terminal:

@@ -9,7 +9,7 @@ from functions.adapters.kubernetes import KubernetesApi
 from functions.adapters.memory import MemoryKube
 from functions.api.kinds import CLUSTER, CONFIG_MAP, Kind, Ref
 from functions.api.manifest import Manifest
-from functions.runtime.world import Kube
+from kubectl_zk.session import Kubernetes
 from tests.contract.api_server import ApiServer
 
 
@@ -17,7 +17,7 @@ class Side(Protocol):
     """One of the two APIs under test, and what a test needs beside the port."""
 
     @property
-    def kube(self) -> Kube: ...
+    def kube(self) -> Kubernetes: ...
 
     @property
     def namespace(self) -> str: ...

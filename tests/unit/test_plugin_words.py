@@ -76,6 +76,8 @@ def test_a_bar_moves_on_a_terminal_and_leaves_no_trace() -> None:
     drawn = beside.getvalue().rpartition("\x1b[K")[2]
     assert drawn.startswith("[############............]  50%  copying xxx")
     assert len(drawn) < 60
+    terminal.move_bar(None, "12s  starting")
+    assert beside.getvalue().endswith("\x1b[K12s  starting")
     terminal.say("done")
     assert beside.getvalue().endswith("\r\x1b[K")
     assert out.getvalue() == "done\n"
