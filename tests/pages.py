@@ -29,6 +29,7 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
         "tests/unit/test_readme.py",
     ),
     "docs/agent.md": ("tests/system/test_agent_page.py",),
+    "docs/kubectl-zk.md": ("tests/system/test_plugin.py",),
     "docs/operations/backup.md": ("tests/system/test_backup_manual.py",),
     "docs/operations/install.md": ("tests/contract/test_overlays.py",),
     "docs/operations/uninstall.md": ("tests/contract/test_overlays.py",),

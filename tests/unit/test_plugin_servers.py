@@ -179,5 +179,5 @@ def test_volumes_and_programs_are_asked_through_the_proxy(tmp_path: Path) -> Non
 def test_the_member_list_is_never_changed(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="changes no member list"):
         servers(Pods({}), tmp_path).reconfigure(
-            HOST, PORT, joining="", leaving="1", from_config=1, password=""
+            HOST, PORT, joining="", leaving="1", from_config=1, passwords=()
         )
