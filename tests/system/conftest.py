@@ -16,7 +16,8 @@ import yaml
 
 from local.platform.handle import Platform
 from tests.system.clusters import FUNCTIONS_NAMESPACE, RESYNC_SECONDS, Cluster, fresh_namespace
-from tests.system.elsewhere import elsewhere, patience
+from tests.system.elsewhere import Elsewhere, elsewhere, patience
+from tests.system.rest import Manifest
 
 LENT = "ZOOKEEPER_FUNCTIONS_PLATFORM"
 E2E = "ZOOKEEPER_FUNCTIONS_E2E"
@@ -43,24 +44,36 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="session")
-def product(platform: Platform) -> Platform:
+def product(platform: Platform) -> Iterator[Platform]:
     """The platform with the functions on it as a user installs them, and a quick resync."""
-    return install(platform, os.environ.get(OVERLAY) or "local")
+    overlay = os.environ.get(OVERLAY) or "local"
+    yield install(platform, overlay)
+    if isinstance(platform, Elsewhere):
+        # What stays there is what a user would have installed.
+        _apply(platform, _manifests(platform, overlay))
 
 
 def install(platform: Platform, overlay: str) -> Platform:
     """Install an overlay as a user does, but for a quick resync; wait until it is ready."""
-    kustomized = platform.kubectl("kustomize", f"config/overlays/{overlay}").stdout
-    manifests = list(yaml.safe_load_all(kustomized))
+    manifests = _manifests(platform, overlay)
     often = next(m for m in manifests if m["metadata"]["name"] == "resync-unsettled")
     often["spec"]["schedule"] = f"*/{RESYNC_SECONDS} * * * * *"
-    quick = yaml.safe_dump_all(manifests)
-    platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=quick)
+    _apply(platform, manifests)
     everything = "ksvc,broker,trigger,apiserversource,pingsource"
     seconds = int(READY_SECONDS * patience(platform))
     ready = ("wait", everything, "--all", "--for=condition=Ready", f"--timeout={seconds}s")
     platform.kubectl(*ready, "-n", FUNCTIONS_NAMESPACE)
     return platform
+
+
+def _manifests(platform: Platform, overlay: str) -> list[Manifest]:
+    kustomized = platform.kubectl("kustomize", f"config/overlays/{overlay}").stdout
+    return list(yaml.safe_load_all(kustomized))
+
+
+def _apply(platform: Platform, manifests: list[Manifest]) -> None:
+    text = yaml.safe_dump_all(manifests)
+    platform.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ FUNCTIONS = "zookeeper-functions"
 CLIENT = "e2e-client"
 # Images have to be pulled, and volumes made, by whoever does that there.
 PATIENCE = 6.0
-COMMAND_SECONDS = 300.0
+COMMAND_SECONDS = 700.0
 POD_SECONDS = 300
 PROXY_SECONDS = 20.0
 UPLOAD = "cat > "

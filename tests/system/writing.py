@@ -99,7 +99,7 @@ def _writes_elsewhere(there: Elsewhere, service: str, file: Path) -> Iterator[Wr
     with (
         file.open("wb") as out,
         subprocess.Popen(writing, env=variables, stderr=subprocess.DEVNULL) as writer,
-        subprocess.Popen(reading, env=variables, stdout=out) as reader,
+        subprocess.Popen(reading, env=variables, stdout=out, stderr=subprocess.DEVNULL) as reader,
     ):
         try:
             eventually(lambda: writes.count() > 50, seconds=60, what="the writer writes")

@@ -21,6 +21,15 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     assert missing == []
 
 
+def test_every_promise_of_the_readme_names_the_test_or_benchmark_behind_it() -> None:
+    page = (ROOT / "README.md").read_text()
+    _, _, table = page.partition("| promise | tested by |\n|---|---|\n")
+    rows = table[: table.index("\n\n")].splitlines()
+    assert len(rows) > 8
+    proof = re.compile(r"\]\((?:tests|benchmarks)/[^)]+\)")
+    assert [row for row in rows if not proof.search(row.split(" | ")[-1])] == []
+
+
 def test_the_render_command_of_the_readme_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
