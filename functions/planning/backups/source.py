@@ -168,7 +168,7 @@ def _asked_leader(
     answer = (
         f"names server {leader} as the leader, which {cluster.metadata.name} does not have."
         if isinstance(leader, int)
-        else f"does not say who leads: {leader or 'it was not asked yet'}"
+        else f"does not say who leads: {str(leader or 'it was not asked yet').rstrip('.')}."
     )
     told = (
         f"The AdminServer {source.host}:{source.port} (spec.source.host) {answer} Correct the "
