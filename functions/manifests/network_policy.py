@@ -46,7 +46,8 @@ def _rules(
     plain = [config.client_port]
     rules = [
         _closed(plain, ours) if is_plaintext_closed else _open(plain, asked.clients, ours),
-        _open([AGENT_PORT], asked.agents, ours),
+        # Prometheus asks the agents too.
+        _open([AGENT_PORT], asked.agents, [*ours, *asked.metrics]),
         _closed([config.follower_port, config.leader_election_port], [_servers(cluster)]),
         # Restored servers come up here until they have been looked at; clients must not.
         _closed([quarantine_port(cluster.spec)], [functions]),

@@ -24,6 +24,8 @@ PLACES = {
     "cronjob": ("apis/batch/v1", "cronjobs"),
     "zkbackup": ("apis/zookeeper.example.com/v1alpha1", "zookeeperbackups"),
     "zkrestore": ("apis/zookeeper.example.com/v1alpha1", "zookeeperrestores"),
+    "servicemonitor": ("apis/monitoring.coreos.com/v1", "servicemonitors"),
+    "prometheusrule": ("apis/monitoring.coreos.com/v1", "prometheusrules"),
     "rolebinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "networkpolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "pod": ("api/v1", "pods"),

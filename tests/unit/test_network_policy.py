@@ -88,6 +88,13 @@ def test_a_list_of_peers_closes_a_port_to_all_others_but_us(asked: str, closed: 
     assert _ports(BACKUP, **spec) >= ours
 
 
+def test_who_may_read_the_metrics_may_ask_the_agents_for_theirs() -> None:
+    other = {"podSelector": {"matchLabels": {"app": "other"}}}
+    spec = {"networkPolicy": {"metrics": [SHOP], "agents": [other]}}
+    assert _ports(NEIGHBOUR, **spec) == {CLIENT, METRICS, AGENT}
+    assert _ports(STRANGER, **spec) == {CLIENT}
+
+
 def test_the_admin_server_is_opened_by_name_only() -> None:
     assert ADMIN not in _ports(NEIGHBOUR, **ALL_ON)
     assert ADMIN in _ports(NEIGHBOUR, **ALL_ON, networkPolicy={"adminServer": [SHOP]})
