@@ -6,16 +6,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from local.control_plane.binaries import NoBinaries, find
+from local.control_plane.binaries import find
 
 SECONDS = 60
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return kubectl's own exit code; raises NoBinaries where there is no kubectl."""
+    """Return kubectl's own exit code, or 1 where there is no kubectl."""
     kubectl = find("kubectl")
     if kubectl is None:
-        raise NoBinaries("kubectl is not built yet: `make setup` builds it.")
+        sys.stderr.write("kubectl is not built yet: `make setup` builds it.\n")
+        return 1
     command = [str(kubectl), "kustomize", *arguments]
     return subprocess.run(command, timeout=SECONDS, check=False).returncode
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -183,6 +185,21 @@ def test_what_stays_when_the_functions_go_is_not_labelled_as_part_of_them() -> N
 
 
 PAGES = REPOSITORY / "docs" / "operations"
+
+
+def test_one_file_has_the_whole_install() -> None:
+    """What `make install-yaml` writes."""
+    recipe = re.findall(
+        r"^install-yaml:.*?\n\n", (REPOSITORY / "Makefile").read_text(), re.S | re.M
+    )
+    assert "-m local.kustomize config/overlays/$(OVERLAY) > build/install.yaml" in recipe[0]
+    command = [sys.executable, "-m", "local.kustomize", "config/overlays/knative"]
+    written = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True
+    )
+    made = list(yaml.load_all(written.stdout, Loader=yaml.CSafeLoader))
+    assert made == objects("knative")
+    assert len(of_kind(made, "CustomResourceDefinition")) == 3
 
 
 def test_uninstalling_names_every_kind_that_is_installed() -> None:
