@@ -31,8 +31,18 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
     "docs/agent.md": ("tests/system/test_agent_page.py",),
     "docs/kubectl-zk.md": ("tests/system/test_plugin.py",),
     "docs/operations/backup.md": ("tests/system/test_backup_manual.py",),
-    "docs/operations/install.md": ("tests/contract/test_overlays.py",),
-    "docs/operations/uninstall.md": ("tests/contract/test_overlays.py",),
+    "docs/operations/install.md": (
+        "tests/system/test_install.py",
+        "tests/contract/test_overlays.py",
+    ),
+    "docs/operations/uninstall.md": (
+        "tests/contract/test_install_pages.py",
+        "tests/system/test_install.py",
+    ),
+    "docs/operations/upgrade.md": (
+        "tests/contract/test_install_pages.py",
+        "tests/system/test_operation_pages.py",
+    ),
     "docs/operations/tls.md": ("tests/system/test_cluster_tls.py",),
     **{
         page: ("tests/system/test_operation_pages.py",)
@@ -49,7 +59,6 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
             "docs/operations/spread.md",
             "docs/operations/stop-and-wake.md",
             "docs/operations/upgrade-zookeeper.md",
-            "docs/operations/upgrade.md",
             "docs/security.md",
         )
     },

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +14,10 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
+from local import knative_crds
 from local.eventing.kinds import group_path, guessed_plural
 from tests.contract.api_server import REPOSITORY, ApiServer, control_plane
+from tests.contract.processes import until
 
 Manifest = dict[str, Any]
 
@@ -93,3 +96,21 @@ def applied(server: ApiServer, manifests: Iterable[Manifest], **query: str) -> d
             if answer.status >= 300:
                 refused[key(manifest)] = answer.json()["message"]
     return refused
+
+
+def serve_knatives_kinds(server: ApiServer) -> None:
+    """Install Knative's definitions, and return once their objects can be asked for."""
+    definitions = [*knative_crds.definitions("eventing"), *knative_crds.definitions("serving")]
+    assert applied(server, definitions) == {}
+    for definition in definitions:
+        plural, _, group = definition["metadata"]["name"].partition(".")
+        version = definition["spec"]["versions"][0]["name"]
+        path = f"/apis/{group}/{version}/{plural}"
+        until(partial(_is_served, server, path), f"{path} is served")
+
+
+def _is_served(server: ApiServer, path: str) -> bool:
+    try:
+        return server.ask("GET", path)[0] == 200
+    except ValueError:
+        return False  # "404 page not found", in so many words.

@@ -21,10 +21,8 @@ from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
 from functions.runtime.settings import read_settings
 from functions.runtime.world import World
-from local import knative_crds
 from local.eventing.admission import admission_error
 from tests.contract.api_server import REPOSITORY, ApiServer, kubeconfig
-from tests.contract.processes import until
 from tests.contract.rendered import (
     OVERLAYS,
     Manifest,
@@ -34,6 +32,7 @@ from tests.contract.rendered import (
     kustomize,
     namespaced,
     overlay,
+    serve_knatives_kinds,
 )
 from tests.handlers.conftest import NEW_YEAR
 
@@ -77,13 +76,7 @@ def test_knative_would_accept_every_object_of_an_overlay(name: str) -> None:
 @pytest.fixture(scope="module")
 def server(api_server: ApiServer) -> ApiServer:
     """The API server with Knative's kinds and the namespaces that are installed into."""
-    definitions = [*knative_crds.definitions("eventing"), *knative_crds.definitions("serving")]
-    assert applied(api_server, definitions) == {}
-    for definition in definitions:
-        plural, group = definition["metadata"]["name"].split(".", 1)
-        version = definition["spec"]["versions"][0]["name"]
-        path = f"/apis/{group}/{version}/{plural}"
-        until(lambda path=path: api_server.ask("GET", path)[0] == 200, f"{path} is served")  # type: ignore[misc]
+    serve_knatives_kinds(api_server)
     for name in ("zookeeper-functions", TEAM, "stranger"):
         api_server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     return api_server
