@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ DEFAULT_NAMESPACE = "default"
 def connect(asked: argparse.Namespace) -> Session:
     """Return the session that the options lead to; raises Problem when they lead nowhere."""
     path, context = _kubeconfig(asked), getattr(asked, "context", None)
-    kube = _api(path, context)
+    kube = _api(path, context, _seconds(asked))
     namespace = getattr(asked, "namespace", None) or _namespace(path, context)
     kubectl = _kubectl(path, context)
     servers = ServersBehindKubernetes(kube, namespace, kubectl)
@@ -54,11 +54,16 @@ def _kubeconfig(asked: argparse.Namespace) -> str | None:
     return None if in_pod else str(own)
 
 
-def _api(path: str | None, context: str | None) -> KubernetesApi:
+def _seconds(asked: argparse.Namespace) -> float:
+    patience: timedelta | None = getattr(asked, "patience", None)
+    return SECONDS if patience is None else patience.total_seconds()
+
+
+def _api(path: str | None, context: str | None, seconds: float) -> KubernetesApi:
     try:
         if path is None:
-            return connect_in_pod(SECONDS)
-        return connect_by_file(path, context, timeout=SECONDS)
+            return connect_in_pod(seconds)
+        return connect_by_file(path, context, timeout=seconds)
     except Unavailable as error:
         why = str(error).partition(" Set KUBECONFIG")[0]
         raise Problem(

@@ -12,6 +12,8 @@ from functions.backups.command import add_options as add_verify_options
 from kubectl_zk import stores
 from kubectl_zk.problem import USAGE, Problem
 
+# For each answer of the API server.
+PATIENCE = "10s"
 SHELLS = ("bash", "zsh", "fish")
 CODES = """exit codes:
   0    done
@@ -58,17 +60,22 @@ def _looking(add: Add) -> None:
         "kubectl zk status", "kubectl zk status small", "kubectl zk status -A",
     )  # fmt: skip
     status.add_argument("name", nargs="?", metavar="NAME", help="the ZooKeeperCluster")
-    status.add_argument("-A", "--all-namespaces", action="store_true")
+    status.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="a line for each of all namespaces"
+    )
+    _answered(status)
     plan = _command(
         add, "plan", "show what the functions would do now, and what they wait for",
         "kubectl zk plan small",
     )  # fmt: skip
     _name(plan)
+    _answered(plan)
     events = _command(
         add, "events", "show what was told of an ensemble, its pods, backups and restores",
         "kubectl zk events small", "kubectl zk events small --warnings -f",
     )  # fmt: skip
     _name(events)
+    _answered(events)
     events.add_argument("-f", "--follow", action="store_true", help="go on with new ones")
     which = events.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="also that pods and volumes are made")
@@ -157,15 +164,34 @@ def _command(add: Add, name: str, purpose: str, *examples: str) -> argparse.Argu
 def _common() -> argparse.ArgumentParser:
     """Return the options that may stand before or after the subcommand."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("-n", "--namespace", metavar="NAMESPACE")
+    common.add_argument(
+        "-n", "--namespace", metavar="NAMESPACE", help="default: that of the context"
+    )
     common.add_argument("--context", metavar="CONTEXT", help="of the kubeconfig")
-    common.add_argument("--kubeconfig", metavar="FILE")
-    common.add_argument("-o", "--output", choices=("text", "json"), metavar="text|json")
+    common.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config")
+    common.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        metavar="text|json",
+        help="json: for programs, as docs/kubectl-zk.md describes it",
+    )
     return common
 
 
 def _name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the ZooKeeperCluster")
+
+
+def _answered(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        dest="patience",
+        type=_duration,
+        default=_duration(PATIENCE),
+        metavar="TIME",
+        help=f"how long to wait for each answer of the API server (default: {PATIENCE})",
+    )
 
 
 def _followed(parser: argparse.ArgumentParser, default: str) -> None:

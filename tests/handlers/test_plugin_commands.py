@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -355,7 +358,7 @@ class Failing:
     "words",
     [
         ("restart", "small"),
-        ("status", "small", "--timeout", "5m"),
+        ("status", "small", "--yes"),
         ("roll", "small", "--timeout", "soon"),
         ("status", "small", "--", "ls"),
         ("verify",),
@@ -367,6 +370,16 @@ def test_a_wrong_command_line_ends_with_two(
 ) -> None:
     assert main(words) == USAGE
     assert capsys.readouterr().err.startswith("kubectl zk: ")
+
+
+def test_the_programs_that_kubectl_looks_for_are_installed_with_the_package() -> None:
+    """Their names are kubectl's own rule; setuptools makes them of these lines."""
+    with Path("pyproject.toml").open("rb") as file:
+        programs = tomllib.load(file)["project"]["scripts"]
+    assert set(programs) == {"kubectl-zk", "kubectl_complete-zk"}
+    for place in programs.values():
+        module, _, name = place.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_options_may_stand_before_and_after_the_subcommand() -> None:
