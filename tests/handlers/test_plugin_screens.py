@@ -143,6 +143,7 @@ def pods(simulation: Simulation) -> set[str]:
     return {pod["metadata"]["name"] for pod in simulation.kube.list(POD, "default")}
 
 
+@pytest.mark.thorough
 def test_a_plan_takes_fields_away_as_the_api_server_would(backed_up: Simulation) -> None:
     """Who owns a field decides that; without owners `roll` would plan for ever to end its step."""
     simulation = backed_up.fork()
