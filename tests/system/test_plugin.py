@@ -87,6 +87,7 @@ def test_the_commands_of_the_page_work_on_one_server(small: Cluster, tmp_path: P
     assert re.search(r"^PROVEN: \S+/once/once/backup-once-\w+$", said, re.MULTILINE)
 
 
+@pytest.mark.soak
 def test_what_status_says_is_what_the_server_says(small: Cluster) -> None:
     found = told(zk(small, "status", "small", "-o", "json"))
     (server,) = found["servers"]
@@ -99,6 +100,7 @@ def test_what_status_says_is_what_the_server_says(small: Cluster) -> None:
     assert server["counters"]["lag"] == 0
 
 
+@pytest.mark.soak
 def test_looking_writes_nothing(small: Cluster) -> None:
     version = small.get("zkcluster")["metadata"]["resourceVersion"]
     pods = small.uid_of_pods()
@@ -125,17 +127,25 @@ def test_who_may_only_look_is_told_what_is_missing_and_nothing_is_guessed(
     stopped = zk(small, "stop", "small", kubeconfig=viewer)
     assert stopped.returncode == 4
     assert "may not patch zookeeperclusters.zookeeper.example.com" in stopped.stderr
-    assert not small.get("zkcluster")["spec"]["stopped"]
+    assert not small.get("zkcluster")["spec"].get("stopped", False)
 
 
-def test_completion_knows_the_names(small: Cluster) -> None:
+@pytest.mark.soak
+def test_completion_knows_the_names(small: Cluster, tmp_path: Path) -> None:
+    config = json.loads(small.platform.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = small.namespace
+    own = tmp_path / "kubeconfig"
+    own.write_text(json.dumps(config))
     folder = small.platform.state / "bin"
-    variables = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
-                 "KUBECONFIG": str(small.platform.kubeconfig)}  # fmt: skip
+    path = f"{folder}:{os.environ['PATH']}"
     asked = subprocess.run(
-        [str(folder / "kubectl"), "__complete", "zk", "shell", "-n", small.namespace, "small", ""],
-        env=variables, capture_output=True, text=True, timeout=SECONDS, check=False,
-    )  # fmt: skip
+        [str(folder / "kubectl"), "__complete", "zk", "shell", "small", ""],
+        env={**os.environ, "PATH": path, "KUBECONFIG": str(own)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
     assert asked.stdout.splitlines() == ["leader", "follower", "small-0", ":4"]
 
 
