@@ -12,6 +12,7 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +72,8 @@ from functions.pods.record import parse_record, parse_verdict
 from functions.runtime.events import PING_EVENT, Event, reference_event
 from functions.runtime.function import FUNCTIONS, Answer, deliver
 from functions.runtime.settings import Settings
-from functions.runtime.world import World
+from functions.runtime.world import Kube, World
+from tests.handlers.granted import GrantedKube
 from tests.handlers.job_controller import JobController
 
 NAMESPACE = "apps"
@@ -115,9 +117,13 @@ class Simulation:
     first_passwords: dict[str, str] = field(default_factory=dict)
     jobs: JobController = field(default_factory=JobController)
 
-    def world(self) -> World:
+    def world(self, function: str = "") -> World:
+        """Return what a function works with, as far as its rights go; no name: all there is."""
+        kube: Kube = self.kube
+        if function:
+            kube = GrantedKube(kube, function)
         return World(
-            kube=self.kube,
+            kube=kube,
             zookeeper=self.zookeeper,
             programs=self.programs,
             admin_servers=self.admin_servers,
@@ -227,12 +233,14 @@ class Simulation:
         """Let a PingSource tick; return the clusters that get an event."""
         self.sent.clear()
         event = Event({"type": PING_EVENT, "id": "1", "source": "/ping"}, {"scope": scope})
-        assert deliver(FUNCTIONS["resync"], event, self.world).status == 204
+        world = partial(self.world, "resync")
+        assert deliver(FUNCTIONS["resync"], event, world).status == 204
         return sorted(self.sent, key=str)
 
     def deliver(self, function: str, ref: Ref | None = None) -> Answer:
         attributes, data = reference_event(ref or Ref(CLUSTER, NAMESPACE, "zk"))
-        return deliver(FUNCTIONS[function], Event({**attributes, "id": "1"}, data), self.world)
+        event = Event({**attributes, "id": "1"}, data)
+        return deliver(FUNCTIONS[function], event, partial(self.world, function))
 
     def round(self, functions: Iterable[str] = CLUSTER_FUNCTIONS) -> int:
         """Deliver one event about every cluster to each function; return how much was written."""
