@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.adapters.http import get, parse_json
+from functions.adapters.words import within
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import DiskReport
 from functions.planning.member_list import parse_member
@@ -18,6 +19,10 @@ AGENT_PORT = 1988
 PATH = "/disk"
 # Looking for the last transaction in a large log takes a while; a frozen agent costs this much.
 DISK_SECONDS = 5.0
+LARGEST_ZXID = (1 << 64) - 1
+LARGEST_EPOCH = (1 << 32) - 1
+LARGEST_ID = (1 << 31) - 1
+LONGEST_UID = 64
 
 
 def ask_disk(host: str, port: int, *, timeout: float = DISK_SECONDS) -> DiskReport:
@@ -34,7 +39,7 @@ def report_of(told: Mapping[str, Any], where: str) -> DiskReport:
     """Return what the agent's JSON says; raises Unavailable when it is not one of an agent."""
     try:
         return _report(told)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Unavailable(
             f"{where} answered `GET {PATH}` with what could not be understood: {str(told)[:200]}"
         ) from error
@@ -43,12 +48,12 @@ def report_of(told: Mapping[str, Any], where: str) -> DiskReport:
 def _report(told: Mapping[str, Any]) -> DiskReport:
     if not isinstance(told["isEmpty"], bool):
         raise TypeError("isEmpty is neither true nor false")
-    zxid = None if told["zxid"] is None else int(told["zxid"], 16)
+    zxid = None if told["zxid"] is None else within(int(told["zxid"], 16), LARGEST_ZXID)
     return DiskReport(
         is_empty=told["isEmpty"],
         zxid=zxid,
         # A transaction is never of a later epoch than the last one its server accepted.
-        epoch=max((zxid or 0) >> 32, int(told["epoch"])),
+        epoch=max((zxid or 0) >> 32, within(int(told["epoch"]), LARGEST_EPOCH)),
         members=_ids(told["members"]),
         voters=_ids(told["voters"]),
         lines=tuple(parse_member(line) for line in told["lines"]),
@@ -60,10 +65,12 @@ def _uid(told: Any) -> str:
     """Return the uid, or nothing; an agent of before there were restores says nothing of it."""
     if not isinstance(told, str | None):
         raise TypeError("restored is neither a uid nor null")
+    if told is not None and len(told) > LONGEST_UID:
+        raise ValueError("restored is no uid")
     return told or ""
 
 
 def _ids(told: Any) -> frozenset[int]:
-    if not isinstance(told, list) or not all(isinstance(number, int) for number in told):
+    if not isinstance(told, list) or not all(type(number) is int for number in told):
         raise TypeError("a list of ids is wanted")
-    return frozenset(told)
+    return frozenset(within(number, LARGEST_ID) for number in told)

@@ -12,6 +12,7 @@ from functions.planning.progress import Progress
 # `functions.api.ports` says the same to the pods; reading it here would load the API's models.
 PROGRESS_PORT = 1989
 LONGEST_PHASE = 64
+LARGEST_COUNT = (1 << 63) - 1
 
 
 class HttpJobPrograms:
@@ -51,4 +52,4 @@ class HttpAdminServers:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT

@@ -16,8 +16,15 @@ CONNECT_SECONDS = 2.0
 
 _NOT_SERVING = "not currently serving requests"
 _NOT_ALLOWED = "not in the whitelist"
-_VERSION = re.compile(r"^Zookeeper version:\s*([0-9]+(?:\.[0-9]+)*)", re.MULTILINE)
-_FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S+)\r?$", re.MULTILINE)
+# Whoever is at the address may answer, and what is read here ends in a status: no word and no
+# number may be longer than a server's own.
+_VERSION = re.compile(
+    r"^Zookeeper version:[ \t]*([0-9]{1,9}(?:\.[0-9]{1,9}){0,3})(?![0-9])", re.MULTILINE
+)
+_FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S{1,32})\r?$", re.MULTILINE)
+_LARGEST_INT = (1 << 31) - 1
+_LARGEST_LONG = (1 << 63) - 1
+_LARGEST_ZXID = (1 << 64) - 1
 
 
 def ask(word: str, host: str, port: int, *, timeout: float, most: int = MAX_BYTES) -> str:
@@ -56,14 +63,21 @@ def parse_stats(text: str, where: str) -> ServerStats:
     try:
         return ServerStats(
             mode=fields["Mode"],
-            zxid=int(fields["Zxid"], 16),
+            zxid=within(int(fields["Zxid"], 16), _LARGEST_ZXID),
             version=version[1] if version else "",
-            connections=int(fields["Connections"]),
+            connections=within(int(fields["Connections"]), _LARGEST_INT),
             # It comes last: without it the answer was cut off.
-            nodes=int(fields["Node count"]),
+            nodes=within(int(fields["Node count"]), _LARGEST_LONG),
         )
     except (KeyError, ValueError) as error:
         raise Unavailable(_not_understood("srvr", text, where)) from error
+
+
+def within(number: int, largest: int) -> int:
+    """Return a number that was told; raises ValueError for one that nobody counts up to."""
+    if not 0 <= number <= largest:
+        raise ValueError(f"there is no such number: at most {largest} are")
+    return number
 
 
 def parse_conf(text: str, where: str) -> EnsembleConfig:

@@ -175,5 +175,5 @@ def _header(answer: http.client.HTTPResponse, name: str) -> int:
 def _said(answer: http.client.HTTPResponse) -> str:
     try:
         return str(json.loads(answer.read(1 << 16))["error"])[:200]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it answers something else."

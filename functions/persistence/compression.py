@@ -68,6 +68,9 @@ class _Snappy:
 def _unpacked(chunk: bytes) -> bytes:
     """Return what one chunk holds: a length, then bytes as they are, or copies of earlier ones."""
     wanted, at = _length(chunk)
+    if wanted > _LARGEST_CHUNK:
+        # A few bytes can announce, and fill, more than there is memory.
+        raise ValueError("more than a server writes at once")
     out = bytearray()
     while at < len(chunk):
         tag = chunk[at]

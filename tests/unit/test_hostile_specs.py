@@ -25,7 +25,7 @@ from tests.unit.planned import cluster
 
 OURS = Installation("functions:1", "http://broker.example/events")
 QUICK = settings(max_examples=25, deadline=None)
-LONG = settings(max_examples=5000, deadline=None)
+LONG = settings(max_examples=2000, deadline=None)
 
 # What shells, Java, YAML, the kubelet and our own readers take for more than text.
 SHARP = (
