@@ -71,8 +71,14 @@ def showing(read: Callable[[], Any]) -> Mapping[str, Endpoint]:
 class Endpoints(Connections):
     """Serves `paths`; an OSError or Unavailable of an endpoint is answered as 503."""
 
-    def __init__(self, address: tuple[str, int], paths: Paths) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        paths: Paths,
+        request_seconds: float = REQUEST_SECONDS,
+    ) -> None:
         self.paths = paths
+        self.request_seconds = request_seconds
         super().__init__(address, _Request)
 
     def endpoint(self, method: str, path: str) -> Endpoint:
@@ -92,14 +98,14 @@ class _Request(BaseHTTPRequestHandler):
     timeout = READ_SECONDS
     server_version = "zookeeper-agent"
     sys_version = ""
-    command = ""
+    command = requestline = ""
     # Of a line that names none, or was never read to its end: such a client gets a status as well.
     default_request_version = request_version = "HTTP/1.0"
 
     def setup(self) -> None:
         super().setup()
         self.patience = Patience(self.connection)
-        self.patience.allow(REQUEST_SECONDS)
+        self.patience.allow(self.server.request_seconds)
         self.rfile: Any = _Head(self.rfile)
 
     def finish(self) -> None:

@@ -51,7 +51,9 @@ def parse_event(headers: Mapping[str, str], body: bytes) -> Event:
         event = from_http(dict(headers), body)
         attributes = {str(key): str(value) for key, value in event.get_attributes().items()}
         return Event(attributes, event.get_data())
-    except (GenericException, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (
+        GenericException, ValueError, TypeError, AttributeError, KeyError, RecursionError,
+    ) as error:  # fmt: skip
         raise InvalidEvent(
             f"This is not a CloudEvent: {error}. Send the ce-* headers, or "
             "Content-Type: application/cloudevents+json."
