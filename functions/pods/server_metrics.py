@@ -18,7 +18,6 @@ from functions.pods.endpoints import Endpoint, Reply
 from functions.pods.role import HOST, NO_ROLE, first_role
 
 ASK_SECONDS = 2.0
-NOT_SERVING = "not currently serving requests"
 
 _ROW = re.compile(r"^zk_(\w+)(\{[^{}\n]*\})?\t(-?[0-9][0-9.eE+-]*|NaN)\r?$", re.MULTILINE)
 # What the server calls the parts of a summary, and what Prometheus does.
@@ -74,8 +73,6 @@ def _room(folder: Path) -> tuple[int, int] | None:
 
 def of_server(mntr: str) -> str:
     """Return the numbers in an answer to `mntr`; there are none while the server serves nobody."""
-    if NOT_SERVING in mntr:
-        return ""
     rows = (f"{_name(row[1])}{row[2] or ''} {row[3]}\n" for row in _ROW.finditer(mntr))
     return "".join(rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from functions.pods.agent import watch
 from functions.pods.role import CALM_SECONDS, LINE_ADDRESS, QUICK_SECONDS, ask_role, roles
 from functions.pods.telling import Teller, post_event
 from functions.runtime.events import Event, role_event, subject_of
+from functions.runtime.traces import trace_of
 
 ROOT = Path(__file__).parents[2]
 SERVING = "Zookeeper version: 3.9.5\nConnections: 1\nZxid: 0x1\nMode: {}\nNode count: 5\n"
@@ -270,6 +272,15 @@ def test_the_event_names_the_pod_and_says_nothing_that_clients_change(broker: Br
     assert set(got.attributes) - {"path"} == named
     assert subject_of(got) == REF
     assert got.data == {"apiVersion": "v1", "kind": "Pod", "namespace": "apps", "name": "zk-1"}
+
+
+def test_the_agents_log_has_the_trace_that_the_functions_will_log(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "agent"):
+        post_event(broker.url, *role_event(REF, "leader"))
+    (got,) = broker.got
+    assert caplog.messages == [f"the broker has it, trace {trace_of(got.attributes, {}).id}"]
 
 
 def test_every_telling_is_an_event_of_its_own(broker: Broker) -> None:
