@@ -6,14 +6,14 @@ Slice: which pod is replaced next, `status.operation` while it does, and the con
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.planning.rolling import Seen, plan_roll
+from functions.planning.rolling import Seen, plan_refused_roll, plan_roll
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
 from functions.runtime.reading import read_pods, read_servers, read_stateful_set
 from functions.runtime.world import World
 
 
-@cluster_function()
+@cluster_function(refusal=plan_refused_roll)
 def roll(cluster: ZooKeeperCluster, world: World) -> None:
     if cluster.metadata.deletion_timestamp is not None:
         return

@@ -49,7 +49,7 @@ class Refused(FunctionError):
 
 
 class Denied(Refused):
-    """A policy or a webhook of this Kubernetes cluster does not allow the change; says which."""
+    """A policy, a webhook or a quota of this Kubernetes cluster does not allow the change."""
 
 
 class NotServed(Refused):

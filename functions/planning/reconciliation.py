@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import FunctionError
+from functions.api.errors import Denied, FunctionError
 from functions.api.kinds import CLUSTER, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.status import Condition
@@ -39,7 +39,7 @@ from functions.planning.status import (
     RECONCILED,
     Slice,
     Wanted,
-    has_turned,
+    denied,
     seen_condition,
     since,
     write_status,
@@ -199,6 +199,8 @@ def plan_refused(cluster: ZooKeeperCluster, error: FunctionError, now: datetime)
     fields = {key: seen.get(key) for key in FIELDS}
     kept = [_again(c) for c in cluster.status.conditions if c.type in (SPEC_SAFE, SECURED)]
     refused = Wanted(RECONCILED, "False", "InvalidSpec", str(error))
+    if isinstance(error, Denied):
+        refused = denied(RECONCILED, error)
     return _write(cluster, fields, (refused, *kept), now)
 
 
@@ -234,8 +236,14 @@ def _warnings(cluster: ZooKeeperCluster, *conditions: Wanted) -> Plan:
     return tuple(
         Announce("Warning", wanted.reason, wanted.message, since(cluster, wanted.type))
         for wanted in conditions
-        if wanted.status == "False" and wanted.reason not in QUIET and has_turned(cluster, wanted)
+        if wanted.status == "False" and wanted.reason not in QUIET and _is_news(cluster, wanted)
     )
+
+
+def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:
+    """Whether it was not so before, or for another reason: `Creating` is no warning."""
+    seen = seen_condition(cluster, wanted.type)
+    return seen is None or (seen.status, seen.reason) != (wanted.status, wanted.reason)
 
 
 def _observed(cluster: ZooKeeperCluster, condition: Wanted) -> int | None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import FunctionError, ReconfigRefused
+from functions.api.errors import FunctionError, ReconfigRefused, Refused
 from functions.api.status import Condition
 from functions.planning import operation
 from functions.planning.operation import Step
 from functions.planning.scale_slice import SCALED, report
-from functions.planning.status import Wanted, seen_condition, since
+from functions.planning.status import Wanted, denied, seen_condition, since
 from functions.planning.steps import Announce, Plan
 
 REFUSED = "ReconfigRefused"
@@ -24,14 +24,24 @@ REFUSED = "ReconfigRefused"
 
 def plan_refused_change(cluster: ZooKeeperCluster, error: FunctionError, now: datetime) -> Plan:
     """Return the status and, the first time, the Warning that tell what the servers said."""
+    if not isinstance(error, Refused):
+        return ()  # The spec itself: reconcile-cluster tells that.
     if not isinstance(error, ReconfigRefused):
-        return ()
+        return _denial(cluster, error, now)
     told = f"The servers refuse to change their member list: {error} It is tried again."
     refused = Wanted(SCALED, "False", REFUSED, told)
     written = report(cluster, cluster.status.bootstrap, refused, now)
     if not written or _seen(cluster) is not None:
         return written
     return (Announce("Warning", REFUSED, told, since(cluster, SCALED)), *written)
+
+
+def _denial(cluster: ZooKeeperCluster, error: Refused, now: datetime) -> Plan:
+    wanted = denied(SCALED, error)
+    written = report(cluster, cluster.status.bootstrap, wanted, now)
+    if not written:
+        return ()
+    return (Announce("Warning", wanted.reason, wanted.message, since(cluster, SCALED)), *written)
 
 
 def standing(cluster: ZooKeeperCluster, step: Step) -> Wanted | None:

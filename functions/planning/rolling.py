@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.errors import FunctionError, Refused
 from functions.api.kinds import POD, Ref
 from functions.manifests.budget import SAFE_VOTERS
 from functions.manifests.names import server_id
@@ -21,10 +22,13 @@ from functions.planning.operation import Step
 from functions.planning.restores.hold import step_of
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import (
+    DENIED,
     RECONCILED,
     Slice,
     Wanted,
+    denied,
     has_turned,
+    or_denied,
     seen_condition,
     since,
     write_status,
@@ -34,6 +38,7 @@ from functions.planning.steps import Announce, DeleteObject, EvictPod, LookAgain
 MANAGER = "roll"
 UPDATED = "Updated"
 MOVER = "Roll"
+PROGRESS = frozenset({"Rolling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ def _not_serving(cluster: ZooKeeperCluster, seen: Seen) -> list[str]:
 
 def _was_rolling(cluster: ZooKeeperCluster) -> bool:
     seen = seen_condition(cluster, UPDATED)
-    return seen is not None and seen.reason in ("Rolling", "PodNotHealthy")
+    return seen is not None and seen.reason in ("Rolling", "PodNotHealthy", DENIED)
 
 
 def _replace(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen, now: datetime) -> Plan:
@@ -211,7 +216,19 @@ def _replace(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen, now: datetime)
     return (EvictPod(ref, pod.uid) if may_evict else DeleteObject(ref, pod.uid),)
 
 
-def _report(cluster: ZooKeeperCluster, condition: Wanted, now: datetime) -> Plan:
+def plan_refused_roll(cluster: ZooKeeperCluster, error: FunctionError, now: datetime) -> Plan:
+    """Return the status and the Warning that tell why a pod could not be replaced."""
+    if not isinstance(error, Refused):
+        return ()  # The spec itself: reconcile-cluster tells that.
+    wanted = denied(UPDATED, error)
+    written = write_status(cluster, Slice(MANAGER, {}, (wanted,), frozenset({UPDATED})), now)
+    if not written:
+        return ()
+    return (Announce("Warning", wanted.reason, wanted.message, since(cluster, UPDATED)), *written)
+
+
+def _report(cluster: ZooKeeperCluster, wanted: Wanted, now: datetime) -> Plan:
+    condition = or_denied(cluster, wanted, PROGRESS)
     part = Slice(MANAGER, {}, (condition,), frozenset({UPDATED}))
     written = write_status(cluster, part, now)
     if not written or not has_turned(cluster, condition):

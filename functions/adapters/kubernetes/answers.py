@@ -48,6 +48,7 @@ _ADMISSION = re.compile(
 _NO_PATH = b"404 page not found"
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _CONFLICT = 409
 _PASSING = frozenset({408, 429})
 
@@ -93,7 +94,8 @@ def _refusal(code: int, status: dict[str, Any], sentence: str) -> FunctionError:
         return MissingRight(f"The API server does not allow this function to: {sentence}")
     if code >= 500 or code in _PASSING:
         return Unavailable(f"The API server cannot serve now ({code}): {sentence}")
-    return Refused(sentence)
+    # Other than the authorizer only admission forbids: a quota, a security standard, a policy.
+    return Denied(sentence) if code == _FORBIDDEN else Refused(sentence)
 
 
 def _conflict(status: dict[str, Any], sentence: str) -> Conflict:
