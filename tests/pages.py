@@ -41,7 +41,7 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
     ),
     "docs/operations/upgrade.md": (
         "tests/contract/test_install_pages.py",
-        "tests/system/test_operation_pages.py",
+        "tests/system/test_install.py",
     ),
     "docs/operations/tls.md": ("tests/system/test_cluster_tls.py",),
     **{

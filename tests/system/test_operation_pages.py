@@ -12,7 +12,7 @@ import pytest
 
 from local.platform.handle import Platform
 from tests.pages import ROOT, commands
-from tests.system.clusters import RESYNC_SECONDS, SMALL, Cluster
+from tests.system.clusters import SMALL, Cluster
 from tests.system.reader import Reader
 
 pytestmark = pytest.mark.system
@@ -28,7 +28,6 @@ class Page:
 
     `before`: the beginning of a command to what happens before the first of that kind.
     `instead`: what every reader has to put in with a name of their own.
-    `after`: what puts back what the page changes for everybody.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Page:
     before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
     heading: str = ""
-    after: tuple[str, ...] = ()
     is_gone: bool = False
     # The page itself applies a sample, of this name.
     makes: bool = False
@@ -50,7 +48,6 @@ class Page:
             for begins in [begins for begins in causes if command.startswith(begins)]:
                 yield from causes.pop(begins)
             yield _in_the_second_terminal(self._own(command))
-        yield from self.after
 
     def _own(self, command: str) -> str:
         for written, own in self.instead.items():
@@ -84,12 +81,6 @@ STARTED_AGAIN = (
     "until kubectl logs small-1 -c zookeeper --previous; do sleep 0.3; done >/dev/null 2>&1"
 )
 
-# The tests look more often than an installation does.
-OFTEN = (
-    "kubectl patch -n zookeeper-functions pingsource resync-unsettled --type=merge "
-    f"""-p '{{"spec":{{"schedule":"*/{RESYNC_SECONDS} * * * * *"}}}}'"""
-)
-
 soak = pytest.mark.soak
 PORT = _free_port()
 # The port that the pages mean may be taken here.
@@ -112,16 +103,6 @@ PAGES = (
     ),
     pytest.param(Page("docs/conditions.md", replicas=1), id="conditions"),
     pytest.param(Page("docs/failures.md"), id="failures", marks=soak),
-    pytest.param(
-        Page(
-            "docs/operations/upgrade.md",
-            # On the laptop the functions' image is named in an overlay of its own.
-            instead={"config/overlays/knative": "config/overlays/local"},
-            after=(OFTEN,),
-        ),
-        id="upgrade-of-the-functions",
-        marks=soak,
-    ),
     pytest.param(Page("docs/operations/monitoring.md", makes=True), id="monitoring", marks=soak),
     pytest.param(Page("docs/security.md"), id="security", marks=soak),
     pytest.param(Page("docs/operations/scale.md"), id="scale", marks=soak),
