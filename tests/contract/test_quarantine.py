@@ -30,19 +30,25 @@ OBSERVER = 4
 AT_ONCE = 10.0
 
 
+# What servers with TLS for clients listen with.
+NETTY = {"serverCnxnFactory": "org.apache.zookeeper.server.NettyServerCnxnFactory"}
+
+
 @pytest.mark.parametrize(
-    "version",
+    ("version", "settings"),
     [
-        pytest.param("3.6.4", marks=pytest.mark.soak),
-        pytest.param("3.7.0", marks=pytest.mark.soak),
-        pytest.param("3.8.4", marks=pytest.mark.soak),
-        "3.9.5",
+        pytest.param("3.6.4", {}, marks=pytest.mark.soak, id="3.6.4"),
+        pytest.param("3.7.0", {}, marks=pytest.mark.soak, id="3.7.0"),
+        pytest.param("3.8.4", {}, marks=pytest.mark.soak, id="3.8.4"),
+        pytest.param("3.9.5", {}, id="3.9.5"),
+        pytest.param("3.6.4", NETTY, marks=pytest.mark.soak, id="3.6.4-netty"),
+        pytest.param("3.9.5", NETTY, marks=pytest.mark.soak, id="3.9.5-netty"),
     ],
 )
 def test_one_change_of_the_list_lets_clients_in_without_a_restart_or_an_election(
-    ensemble_of: Callable[..., RealEnsemble], version: str
+    ensemble_of: Callable[..., RealEnsemble], version: str, settings: dict[str, str]
 ) -> None:
-    ensemble: RealEnsemble = ensemble_of(4, version=version)
+    ensemble: RealEnsemble = ensemble_of(4, version=version, settings=settings)
     hosts = {parse_member(line).id: _host(line) for line in ensemble.lines}
     ensemble.lines = [_on_port(line, CLOSED) for line in ensemble.lines]
     ensemble.start(*hosts)

@@ -317,7 +317,7 @@ class Simulation:
         status: Manifest = {"observedGeneration": generation}
         if found["kind"] == STATEFUL_SET.name:
             status["updateRevision"] = fingerprint(found["spec"]["template"])
-        self.kube.put({**found, "status": status}, manager="sts")
+        self.kube.mirror({**found, "status": status})
         return True
 
     def _make_pod(self, found: Manifest, ordinal: int) -> bool:
@@ -344,6 +344,7 @@ class Simulation:
                     **template["metadata"]["labels"],
                     "controller-revision-hash": fingerprint(template),
                 },
+                "annotations": template["metadata"].get("annotations", {}),
                 "ownerReferences": [owner],
             },
             "spec": template["spec"],

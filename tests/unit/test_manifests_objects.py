@@ -146,6 +146,16 @@ def test_the_objects_of_a_cluster_with_tls_are_what_was_read_and_approved(name: 
     check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
 
 
+def test_restored_servers_with_tls_start_once_more_to_open_its_port() -> None:
+    """Without TLS the member list opens them, and they must not be rolled."""
+    annotation = "zookeeper.example.com/restored"
+    metadata = {"name": "zk", "namespace": "apps", "uid": "uid-of-zk"}
+    for spec, uid in (({}, None), ({"tls": {"client": {"secretName": "a"}}}, "uid-of-it")):
+        given = {"metadata": metadata, "spec": spec, "status": {"restored": "uid-of-it"}}
+        made = owned_objects(ZooKeeperCluster.parse(given), INSTALLATION, "hash")
+        assert made[-1]["spec"]["template"]["metadata"]["annotations"].get(annotation) == uid
+
+
 def test_every_owned_object_has_an_address_an_owner_and_its_labels() -> None:
     cluster = _cluster(labels={"team": "x"})
     made = owned_objects(cluster, INSTALLATION, "hash")

@@ -113,3 +113,26 @@ def test_only_the_servers_of_the_cluster_are_guarded() -> None:
     spec = _policy()["spec"]
     assert spec["podSelector"] == {"matchLabels": SERVER[2]}
     assert spec["policyTypes"] == ["Ingress"]
+
+
+def test_clients_without_tls_are_kept_out_once_all_have_it_and_those_with_it_never() -> None:
+    metadata = {"name": "zk", "namespace": "apps", "uid": "uid-of-zk"}
+    spec = {"tls": {"client": {"secretName": "certs"}}, "networkPolicy": {"clients": [SHOP]}}
+    cluster = ZooKeeperCluster.parse({"metadata": metadata, "spec": spec})
+    installation = Installation("functions:1", namespace="our-functions")
+    reached = {}
+    for is_closed in (False, True):
+        made = network_policy(cluster, installation, is_plaintext_closed=is_closed)
+        reached[is_closed] = {
+            (port["port"], who)
+            for rule in made["spec"]["ingress"]
+            for who, peer in {"shop": NEIGHBOUR, "stranger": STRANGER, "us": FUNCTION}.items()
+            if "from" not in rule or any(_is_peer(peer, it) for it in rule["from"])
+            for port in rule["ports"]
+            if port["port"] in (CLIENT, 2281)
+        }
+    secure = {(2281, "shop"), (2281, "us")}
+    assert reached == {
+        False: {(CLIENT, "shop"), (CLIENT, "us"), *secure},
+        True: {(CLIENT, "us"), *secure},
+    }

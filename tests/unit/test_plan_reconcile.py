@@ -12,6 +12,7 @@ from functions.api.kinds import CONFIG_MAP, NETWORK_POLICY, SECRET, SERVICE, STA
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.access import password_hash, super_user_secret
 from functions.manifests.budget import disruption_budget
+from functions.manifests.encryption import Encryption, Phase
 from functions.manifests.installation import Installation
 from functions.manifests.owned import owned_objects
 from functions.planning.deletion import Remains, plan_deletion
@@ -23,6 +24,7 @@ from functions.planning.reconciliation import (
 )
 from functions.planning.settled import unsettled
 from functions.planning.steps import (
+    Announce,
     ApplyObject,
     CreateObject,
     DeleteObject,
@@ -364,6 +366,44 @@ def test_what_is_not_settled_is_named(known: dict[str, Any], why: str) -> None:
 def test_a_standing_warning_is_settled(reason: str) -> None:
     known = _with_condition("Scaled", status="False", reason=reason)
     assert _why(cluster(known)) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("Changing", "condition Secured is False: Changing"),
+        ("CertificateUnusable", "condition Secured is False: CertificateUnusable"),
+        ("CertificateExpires", ""),
+        ("CertificateLacksNames", ""),
+    ],
+)
+def test_a_change_of_the_encryption_is_looked_at_until_it_is_complete(
+    reason: str, why: str
+) -> None:
+    secured = {"type": "Secured", "status": "False", "reason": reason, "observedGeneration": 1}
+    assert _why(cluster({**SETTLED, "conditions": [*CONDITIONS, secured]})) == why
+
+
+def test_a_cluster_with_tls_is_settled_by_what_its_pods_were_made_with() -> None:
+    of = cluster(SETTLED, tls={"client": {"secretName": "a"}, "quorum": {"secretName": "b"}})
+    done = Encryption(Phase.REQUIRE, "b", 2281)
+    budget = disruption_budget(of, 3, 3)
+    made = owned_objects(of, INSTALLATION, "hash", done, is_plaintext_closed=True)
+    seen = {ref_of(it): _stored(it, f"uid-{it['metadata']['name']}") for it in (*made, budget)}
+    pods = [pod(f"zk-{n}", encryption=done) for n in range(3)]
+    assert _why(of, pods, owned=seen) == ""
+    # A policy for clients without TLS while every server has TLS.
+    assert "NetworkPolicy zk-servers" in _why(of, [*pods[:2], pod("zk-2")], owned=seen)
+
+
+def test_nothing_is_changed_while_a_certificate_is_not_usable() -> None:
+    of = cluster(STARTED, tls={"quorum": {"secretName": "missing"}}, replicas=5)
+    plan = _plan(of, _seen(cluster(STARTED)))
+    assert [kind for kind in kinds(plan) if kind is not Announce] == [WriteStatus]
+    assert told(plan) == ["CertificateUnusable"] * 2
+    assert condition(plan, "Reconciled") == ("False", "CertificateUnusable")
+    assert condition(plan, "Secured") == ("False", "CertificateUnusable")
+    assert "missing is not there" in message(plan, "Reconciled")
 
 
 def test_a_lost_budget_and_a_pod_of_an_older_revision_are_not_settled() -> None:

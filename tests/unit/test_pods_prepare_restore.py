@@ -121,6 +121,17 @@ def test_a_restored_server_that_starts_again_keeps_the_list_it_has_by_then(
         assert (_data(volumes), own_list(volumes.folders).text) == ("backup", LINES)
 
 
+def test_a_server_that_is_closed_to_clients_has_no_port_for_tls_either(volumes: Volumes) -> None:
+    """That port is in no member list, so one change of the list cannot open it."""
+    raw = volumes.folders.raw_config / "zoo.cfg"
+    raw.write_text(f"secureClientPort=2281\n{raw.read_text()}")
+    volumes.stage()
+    assert _prepare(volumes, _cluster("Start")) == 0
+    assert "secureClientPort" not in volumes.folders.static_file.read_text()
+    assert _prepare(volumes, _cluster(restored=UID)) == 0
+    assert "secureClientPort=2281\n" in volumes.folders.static_file.read_text()
+
+
 @pytest.mark.parametrize(("restored", "data"), [(UID, "backup"), ("", "own"), ("old", "own")])
 def test_a_server_that_comes_when_all_is_over_does_what_the_others_did(
     volumes: Volumes, restored: str, data: str
