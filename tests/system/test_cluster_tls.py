@@ -86,7 +86,8 @@ def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     """Each way is three rolls, so three elections; what is plain is refused when it is complete."""
-    blocks = re.findall(r"```\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    page = re.sub(r"```yaml\n.*?```", "", PAGE.read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```\n(.*?)```", page, re.DOTALL)
     make, turn_on, client, move, renew, turn_off = blocks
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
