@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from typing import Any
 import pytest
 
 from local.platform.state import State
+from tests import pages
 from tests.system.clusters import Cluster
 from tests.system.writing import continuous_writes
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
-PAGE = Path("docs/operations/tls.md")
+PAGE = pages.ROOT / "docs/operations/tls.md"
 TALK = Path(__file__).with_name("talk.py")
 # Three rolls of three servers on a machine that does other things too.
 SECONDS = 900
@@ -86,8 +86,7 @@ def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     """Each way is three rolls, so three elections; what is plain is refused when it is complete."""
-    page = re.sub(r"```yaml\n.*?```", "", PAGE.read_text(), flags=re.DOTALL)
-    blocks = re.findall(r"```\n(.*?)```", page, re.DOTALL)
+    blocks = ["\n".join(block.commands) for block in pages.blocks(PAGE)]
     make, turn_on, client, move, renew, turn_off = blocks
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
