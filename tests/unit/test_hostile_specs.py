@@ -24,7 +24,7 @@ from local.node.environment import expand
 from tests.unit.planned import cluster
 
 OURS = Installation("functions:1", "http://broker.example/events")
-QUICK = settings(max_examples=25, deadline=None)
+QUICK = settings(max_examples=10, deadline=None)
 LONG = settings(max_examples=2000, deadline=None)
 
 # What shells, Java, YAML, the kubelet and our own readers take for more than text.
