@@ -28,7 +28,9 @@ from kubectl_zk.counters import Counters, of_agent, of_word
 SECONDS = 8.0
 # The port is on the pod's own loopback, whatever network policies say of it.
 _ASK = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf %s "$2" >&3 && cat <&3'
-_FORBIDDEN = "(Forbidden)"
+# kubectl reads a denial from a websocket, and says it in one of several ways (tried).
+_FORBIDDEN = ("(Forbidden)", " is forbidden: User ")
+_NO_EXEC = 'User "you" cannot create resource "pods/exec"'
 
 
 class Pods(Protocol):
@@ -167,7 +169,7 @@ def _run(command: Sequence[str], pod: str) -> str:
         raise Unavailable(f"{pod} did not answer within {SECONDS:g} s.") from error
     if done.returncode == 0 and done.stdout:
         return done.stdout
-    said = (done.stderr.strip().splitlines() or ["nothing"])[0 if _FORBIDDEN in done.stderr else -1]
-    if _FORBIDDEN in said:
-        raise MissingRight(said)
-    raise Unavailable(f"{pod} does not answer: {said}")
+    if any(mark in done.stderr for mark in _FORBIDDEN):
+        raise MissingRight(_NO_EXEC)
+    said = done.stderr.strip().splitlines() or ["nothing"]
+    raise Unavailable(f"{pod} does not answer: {said[-1]}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from functions.adapters.kubernetes import connect_by_file
+from functions.adapters.kubernetes import connect, connect_by_file
 from functions.adapters.memory import MemoryKube
 from functions.api.errors import Conflict, MissingRight, Unavailable
 from functions.api.kinds import CLUSTER, CONFIG_MAP, POD, Ref
 from functions.api.manifest import Manifest
+from kubectl_zk.__main__ import main
+from kubectl_zk.problem import DONE, NOT_ALLOWED, may_not
+from kubectl_zk.servers import ServersBehindKubernetes
+from local.control_plane import binaries
 from tests.contract.api_server import ApiServer, kubeconfig
 from tests.contract.sides import Side, cluster, condition, config_map, now, ref, with_status
 
@@ -93,6 +98,78 @@ def test_a_context_is_chosen_by_its_name(api_server: ApiServer, tmp_path: Path) 
         connect_by_file(str(path)).get(nobody)
     with pytest.raises(Unavailable, match="none"):
         connect_by_file(str(path), "none")
+
+
+def test_who_may_see_pods_but_not_ask_them_is_told_of_the_right(
+    api_server: ApiServer, namespace: str, tmp_path: Path
+) -> None:
+    """kubectl itself says so in words of its own, which must be understood."""
+    _let_stranger_see_pods(api_server, namespace)
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig(api_server, {"token": api_server.stranger})))
+    kubectl = (str(binaries.ensure(lambda _: None)["kubectl"]), "--kubeconfig", str(path))
+    servers = ServersBehindKubernetes(connect_by_file(str(path)), namespace, kubectl)
+    with pytest.raises(MissingRight) as caught:
+        servers.stats("10.0.0.7", 2181)
+    assert may_not(str(caught.value)) == "you may not get pods/proxy"
+    with pytest.raises(MissingRight, match="pods/exec"):
+        servers.stats("10.0.0.7", 2189)
+
+
+def test_who_may_only_look_sees_all_else_and_may_change_nothing(
+    api_server: ApiServer,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _let_stranger_see_pods(api_server, namespace)
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
+    kube = connect()
+    made = {"apiVersion": CLUSTER.api_version, "kind": CLUSTER.name}
+    metadata = {"name": "zk", "namespace": namespace}
+    kube.apply({**made, "metadata": metadata, "spec": {"replicas": 1}}, manager="user")
+    servers = [{"name": "zk-0", "myId": "1", "mode": "leader", "ready": "true"}]
+    status = {"servers": servers, "readyReplicas": 1, "leader": "zk-0"}
+    kube.apply({**made, "metadata": metadata, "status": status}, manager="o", subresource="status")
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig(api_server, {"token": api_server.stranger})))
+    kubectl = Path(str(binaries.ensure(lambda _: None)["kubectl"])).parent
+    monkeypatch.setenv("PATH", f"{kubectl}:{os.environ['PATH']}")
+    who = ("--kubeconfig", str(path), "-n", namespace)
+    assert main(("status", "zk", *who)) == DONE
+    shown = capsys.readouterr().out
+    assert "1 of 1 servers serve, zk-0 leads" in shown
+    assert "  zk-0: not asked, you may not " in shown, shown
+    assert main(("stop", "zk", *who)) == NOT_ALLOWED
+    told = capsys.readouterr().err
+    assert "You (stranger) may not patch zookeeperclusters.zookeeper.example.com" in told
+
+
+def _let_stranger_see_pods(api_server: ApiServer, namespace: str) -> None:
+    there = f"/namespaces/{namespace}"
+    rights = f"/apis/rbac.authorization.k8s.io/v1{there}"
+    looking = {"verbs": ["get", "list"]}
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], **looking},
+        {"apiGroups": [CLUSTER.group], "resources": ["*"], **looking},
+    ]
+    api_server.call("POST", f"{rights}/roles", {"metadata": {"name": "see"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "see"},
+        "subjects": [{"kind": "User", "name": "stranger", "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"kind": "Role", "name": "see", "apiGroup": "rbac.authorization.k8s.io"},
+    }
+    api_server.call("POST", f"{rights}/rolebindings", binding)
+    agent = {"name": "agent", "image": "none", "env": [{"name": "CLIENT_PORT", "value": "2181"}]}
+    pod = {
+        "metadata": {"name": "zk-0", "labels": {"operator": "zookeeper", "instance": "zk"}},
+        "spec": {"containers": [{"name": "zookeeper", "image": "none"}, agent]},
+    }
+    pods = f"/api/v1{there}/pods"
+    made = api_server.call("POST", pods, pod)
+    running = {**made, "status": {"phase": "Running", "podIP": "10.0.0.7"}}
+    api_server.call("PUT", f"{pods}/zk-0/status", running)
 
 
 def test_a_pod_that_may_not_be_asked_is_a_missing_right(
