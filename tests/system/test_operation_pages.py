@@ -103,7 +103,20 @@ PAGES = (
     ),
     pytest.param(Page("docs/conditions.md", replicas=1), id="conditions"),
     pytest.param(Page("docs/failures.md"), id="failures", marks=soak),
-    pytest.param(Page("docs/operations/monitoring.md", makes=True), id="monitoring", marks=soak),
+    pytest.param(
+        Page(
+            "docs/operations/monitoring.md",
+            # The functions have logged it, and there is a server to ask.
+            before={
+                "kubectl logs": (
+                    "kubectl wait zkcluster/small --for=condition=Available --timeout=180s",
+                )
+            },
+            makes=True,
+        ),
+        id="monitoring",
+        marks=soak,
+    ),
     pytest.param(Page("docs/security.md"), id="security", marks=soak),
     pytest.param(Page("docs/operations/scale.md"), id="scale", marks=soak),
     pytest.param(Page("docs/operations/roll.md"), id="roll", marks=soak),
