@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.system, pytest.mark.soak]
 # The kinds of the Prometheus operator, without it.
 MONITORING = "tests/monitoring_crds.yaml"
 API_VERSIONS = {"Pod": "v1", "Job": "batch/v1"}
-# Knative refuses an ApiServerSource whose account may not get, list and watch each of its kinds; here
-# it is the laptop's own eventing that watches. tests/unit/test_config_agrees.py has the kinds.
+# Knative refuses an ApiServerSource whose account may not get, list and watch each of its kinds.
+# Here it is the laptop's own eventing that watches. tests/unit/test_config_agrees.py has the kinds.
 DEMANDED_BY_KNATIVE = "zookeeper-functions-zookeeper-events"
 
 
