@@ -97,6 +97,7 @@ def test_servers_agents_and_functions_tell_their_numbers(monitored: Cluster) -> 
     assert endpoints["metrics"] == f"small.{monitored.namespace}.svc.cluster.local:7000"
 
 
+@pytest.mark.soak
 def test_the_operators_kinds_may_come_later(monitored: Cluster) -> None:
     platform = monitored.platform
     platform.kubectl("apply", "-f", str(CRDS))
