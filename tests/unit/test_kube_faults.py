@@ -60,7 +60,8 @@ class NoToken:
 
 def answer(code: int, body: bytes, headers: str = "", length: int | None = None) -> bytes:
     size = len(body) if length is None else length
-    head = f"HTTP/1.1 {code} It\r\nContent-Length: {size}\r\n{headers}\r\n"
+    # Said beforehand: the next request must not go into a connection that is about to be closed.
+    head = f"HTTP/1.1 {code} It\r\nConnection: close\r\nContent-Length: {size}\r\n{headers}\r\n"
     return head.encode() + body
 
 

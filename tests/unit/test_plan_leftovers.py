@@ -118,8 +118,11 @@ def test_a_refusal_is_told_by_the_servers_own_sentence_and_one_warning() -> None
     assert told(plan_refused_change(known, ReconfigRefused("another"), NOW)) == []
 
 
-def test_what_else_is_refused_is_no_news_of_the_member_list() -> None:
-    assert plan_refused_change(_moving(), Refused("forbidden"), NOW) == ()
+def test_what_kubernetes_refuses_is_no_news_of_the_member_list() -> None:
+    plan = plan_refused_change(_moving(), Refused("forbidden"), NOW)
+    assert told(plan) == ["Denied"]
+    assert condition(plan, "Scaled") == ("False", "Denied")
+    assert plan_refused_change(after(_moving(), plan), Refused("forbidden"), NOW) == ()
 
 
 def test_a_refused_step_stands_until_another_is_to_be_taken() -> None:
