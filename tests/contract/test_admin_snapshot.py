@@ -23,7 +23,7 @@ from tests.contract.ensemble import RealEnsemble
 from tests.contract.processes import until
 from tests.contract.test_backup_contract import addresses, environment
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("admin-snapshot")]
 
 ADMIN_PORT = 8080
 
@@ -117,6 +117,7 @@ def test_a_server_that_gives_no_snapshot_says_why(
     assert store.objects == {}
 
 
+@pytest.mark.soak
 def test_the_limit_of_how_often_is_waited_for(ensemble_of: Callable[..., RealEnsemble]) -> None:
     # 3.9.5 takes this for microseconds.
     ensemble = started(ensemble_of, {"admin.rateLimiterIntervalInMS": "3000000"})

@@ -40,7 +40,7 @@ NETTY = {"serverCnxnFactory": "org.apache.zookeeper.server.NettyServerCnxnFactor
         pytest.param("3.6.4", {}, marks=pytest.mark.soak, id="3.6.4"),
         pytest.param("3.7.0", {}, marks=pytest.mark.soak, id="3.7.0"),
         pytest.param("3.8.4", {}, marks=pytest.mark.soak, id="3.8.4"),
-        pytest.param("3.9.5", {}, id="3.9.5"),
+        pytest.param("3.9.5", {}, marks=pytest.mark.soak, id="3.9.5"),
         pytest.param("3.6.4", NETTY, marks=pytest.mark.soak, id="3.6.4-netty"),
         pytest.param("3.9.5", NETTY, marks=pytest.mark.soak, id="3.9.5-netty"),
     ],

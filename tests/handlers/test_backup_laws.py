@@ -75,7 +75,7 @@ STORIES: dict[str, list[Action]] = {
 }  # fmt: skip
 # `make check` tries one, `make test` some, `make soak` all the others.
 QUICK = ("once",)
-LONG = ("kept-for-a-while", "not-removed-at-first", "once-failed-and-edited")
+LONG = ("kept-for-a-while", "kept-later", "not-removed-at-first", "once-failed-and-edited")
 
 
 def _runs_in(story: str) -> Any:
@@ -211,6 +211,7 @@ ACTIONS: dict[str, Action] = {
 }
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -112,16 +112,18 @@ STORIES = {
 }
 
 
-# What `make check` tries of it, too: the others take it over its minute.
-QUICK = ("mend", "delete-with-volumes")
+# `make check` tries one, `make test` most, `make soak` all the others.
+QUICK = ("delete-with-volumes",)
+LONG = ("create-ephemeral", "create-with-a-log-volume", "recover-ephemeral")
+
+
+def _runs_in(story: str) -> Any:
+    return () if story in QUICK else pytest.mark.soak if story in LONG else pytest.mark.thorough
 
 
 @pytest.mark.parametrize(
     "story",
-    [
-        pytest.param(story, marks=() if story in QUICK else pytest.mark.thorough)
-        for story in STORIES
-    ],
+    [pytest.param(story, marks=_runs_in(story)) for story in STORIES],
 )
 def test_any_failed_call_ends_in_the_same_state(simulation: Any, story: str) -> None:
     simulation.passwords.only = "left to chance otherwise"

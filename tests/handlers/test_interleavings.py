@@ -113,6 +113,7 @@ def test_any_order_of_deliveries_ends_in_the_same_state(
     before=st.lists(st.sampled_from(sorted(ACTIONS)), max_size=12),
     after=st.lists(st.sampled_from(sorted(ACTIONS)), max_size=12),
 )
+@pytest.mark.thorough
 def test_a_deletion_at_any_moment_leaves_nothing_behind(
     beginning: Beginning, before: list[str], after: list[str]
 ) -> None:

@@ -360,7 +360,9 @@ WEIGHTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(1, 8))]
+)
 def test_whatever_is_lost_in_whatever_order_no_acknowledged_write_is_lost_unseen(
     simulation: Any, seed: int
 ) -> None:

@@ -219,6 +219,7 @@ def _described(ensemble: MemoryEnsemble) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", MADE)
+@pytest.mark.thorough
 def test_the_sample_worlds_are_what_clusters_really_come_to(simulation: Any, name: str) -> None:
     MADE[name](simulation)
     for file, text in _dumped(simulation).items():

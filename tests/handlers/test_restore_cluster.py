@@ -100,6 +100,7 @@ def assert_at_peace(simulation: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.thorough
 def test_a_backup_is_put_in_place(simulation: Any, size: int) -> None:
     serving(simulation, size)
     simulation.apply_restore()
@@ -142,6 +143,7 @@ def test_one_change_of_the_list_lets_clients_in(simulation: Any) -> None:
     assert change.count(";0.0.0.0:2181") == 3
 
 
+@pytest.mark.thorough
 def test_staged_only_until_somebody_asks_for_more(simulation: Any) -> None:
     serving(simulation)
     before = {pod["metadata"]["uid"] for pod in simulation.kube.list(POD, "apps")}
@@ -192,6 +194,7 @@ def test_two_restores_go_one_after_the_other(simulation: Any) -> None:
 
 
 @pytest.mark.parametrize("program", ["stage", "arm"])
+@pytest.mark.thorough
 def test_a_program_that_fails_leaves_the_own_data_serving(simulation: Any, program: str) -> None:
     serving(simulation)
     before = {name for name in simulation.pods() if name.startswith("zk-")}
@@ -229,6 +232,7 @@ def test_a_clean_up_that_never_ends_is_not_waited_for(simulation: Any) -> None:
 
 
 @pytest.mark.parametrize("step", steps("Stage", *HELD_STEPS, "CleanUp"))
+@pytest.mark.thorough
 def test_deleting_a_restore_ends_it_where_one_data_serves(simulation: Any, step: str) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -243,6 +247,7 @@ def test_deleting_a_restore_ends_it_where_one_data_serves(simulation: Any, step:
 
 
 @pytest.mark.parametrize("step", steps(*HELD_STEPS))
+@pytest.mark.thorough
 def test_servers_do_not_stay_down_when_a_restore_is_torn_away(simulation: Any, step: str) -> None:
     """Somebody removed the finalizer and the object: `scale` finds the operation of nobody."""
     serving(simulation)
@@ -276,6 +281,7 @@ def test_a_target_that_is_deleted_midway_ends_the_restore(simulation: Any, step:
     assert simulation.restore().metadata.finalizers == ()
 
 
+@pytest.mark.thorough
 def test_servers_that_do_not_come_up_get_their_own_data_back(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()
@@ -325,6 +331,7 @@ def test_one_server_that_stays_away_does_not_keep_the_others_from_clients(simula
     assert histories(simulation) == {simulation.restore().metadata.uid}
 
 
+@pytest.mark.thorough
 def test_a_mended_image_reaches_servers_that_could_not_start(simulation: Any) -> None:
     """`roll` waits for the restore, so pods of the broken revision would stay for ever."""
     serving(simulation)
@@ -385,6 +392,7 @@ def test_a_restore_waits_for_whoever_moves_servers(simulation: Any) -> None:
     assert_restored(simulation)
 
 
+@pytest.mark.thorough
 def test_a_restore_waits_for_backups_of_the_cluster(simulation: Any) -> None:
     serving(simulation)
     simulation.jobs.held.add("copy-out")
@@ -412,6 +420,7 @@ WAITING = [
 
 
 @pytest.mark.parametrize(("spec", "word"), WAITING)
+@pytest.mark.thorough
 def test_a_restore_waits_for_a_target_that_rests(
     simulation: Any, spec: dict[str, Any], word: str
 ) -> None:
@@ -428,6 +437,7 @@ def test_a_restore_waits_for_a_target_that_rests(
     assert_restored(simulation)
 
 
+@pytest.mark.thorough
 def test_a_restore_waits_for_its_target_to_exist_and_to_serve(simulation: Any) -> None:
     simulation.apply_restore()
     go_on(simulation)
@@ -522,6 +532,7 @@ def test_a_restored_ensemble_with_an_old_epoch_goes_back(simulation: Any) -> Non
     assert_own_data(simulation)
 
 
+@pytest.mark.thorough
 def test_an_opening_whose_answer_is_lost_is_found_at_the_port_it_opened(simulation: Any) -> None:
     """The servers have left the port that was asked, so nobody tells there how it went."""
     serving(simulation)
@@ -547,6 +558,7 @@ def _call_of_the_change(simulation: Any) -> int:
     return changed.index(True) + 1
 
 
+@pytest.mark.thorough
 def test_a_restore_at_rest_costs_no_write(simulation: Any) -> None:
     serving(simulation)
     simulation.apply_restore()

@@ -60,6 +60,7 @@ def _deleted_while(step: str) -> Callable[[Any], None]:
     return prepared
 
 
+LONG = ("put-in-three-places", "refused")
 STORIES = {
     "put-in-place": _put_in_place,
     "put-in-three-places": _put_in_three_places,
@@ -72,7 +73,7 @@ STORIES = {
 
 def _runs_in(story: str) -> Any:
     """Three servers take as long as all other stories: `make soak` tries them."""
-    return pytest.mark.soak if story == "put-in-three-places" else pytest.mark.thorough
+    return pytest.mark.soak if story in LONG else pytest.mark.thorough
 
 
 @pytest.mark.parametrize("story", [pytest.param(it, marks=_runs_in(it)) for it in STORIES])
@@ -162,6 +163,7 @@ ENDS = {"put-in-place": "restarted", "refused": "failed"}
 
 
 @pytest.mark.parametrize("story", ENDS)
+@pytest.mark.thorough
 def test_duplicated_and_reordered_events_change_nothing(simulation: Any, story: str) -> None:
     STORIES[story](simulation)
     order = list(FUNCTIONS)

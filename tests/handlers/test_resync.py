@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from functions.api.manifest import Manifest, Selector
 from functions.runtime.events import PING_EVENT, Event
 from functions.runtime.function import FUNCTIONS, deliver
 from functions.runtime.resync_clusters import AT_A_TIME
+from local.platform.handle import eventually
 from tests.handlers.conftest import new_simulation
 
 MANY = 2 * AT_A_TIME + 1
@@ -82,3 +84,31 @@ def test_a_broker_that_takes_no_more_is_told_and_the_tick_is_delivered_again() -
     simulation._emit = refuse
     event = Event({"type": PING_EVENT, "id": "1", "source": "/ping"}, {"scope": "all"})
     assert deliver(FUNCTIONS["resync"], event, simulation.world).status == 503
+
+
+def test_ticks_that_come_faster_than_all_is_looked_at_do_not_add_up() -> None:
+    """One looks and one waits to look; what comes besides has nothing to do."""
+    simulation = herd(1)
+    tick = Event({"type": PING_EVENT, "id": "1", "source": "/ping"}, {"scope": "all"})
+    statuses: list[int] = []
+    others: list[Thread] = []
+
+    def give_up_to_others(attributes: Any, data: Any) -> None:
+        del attributes, data
+        if others:
+            return
+        # While the first one sends, two more come: one of them is answered at once.
+        others.extend(Thread(target=take, daemon=True) for _ in range(2))
+        for other in others:
+            other.start()
+        eventually(lambda: len(statuses) == 1, seconds=10, what="one tick to be answered")
+
+    def take() -> None:
+        statuses.append(deliver(FUNCTIONS["resync"], tick, simulation.world).status)
+
+    simulation._emit = give_up_to_others
+    take()
+    for other in others:
+        other.join(10)
+    assert statuses == [204, 204, 204]
+    assert [kind for kind, _ in simulation.kube.answered].count(CLUSTER.name) == 2

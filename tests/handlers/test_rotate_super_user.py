@@ -37,6 +37,7 @@ def test_a_rotation_is_one_roll_and_nothing_of_before_stays(simulation: Any) -> 
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 3, 5, 8])
+@pytest.mark.thorough
 def test_at_every_moment_of_a_rotation_a_server_can_be_added(simulation: Any, rounds: int) -> None:
     """Each server is asked with its own password, the new and those still of before."""
     simulation.apply(replicas=3)
@@ -52,6 +53,7 @@ def test_at_every_moment_of_a_rotation_a_server_can_be_added(simulation: Any, ro
     assert len(passwords(_secret(simulation))) == 1
 
 
+@pytest.mark.thorough
 def test_two_rotations_at_once_end_with_the_last_one(simulation: Any) -> None:
     simulation.apply(replicas=3)
     simulation.settle()

@@ -24,6 +24,7 @@ def _pods(simulation: Any) -> int:
     [[3, 5, 3], [1, 3, 1, 3], [5, 1], [3, 4, 2], [9, 1, 9]],
     ids=lambda sizes: "-".join(map(str, sizes)),
 )
+@pytest.mark.thorough
 def test_every_size_is_reached_with_members_and_pods_alike(
     simulation: Any, sizes: list[int]
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_refused_change_is_made_once_its_cause_is_gone(simulation: Any) -> Non
     assert simulation.cluster().status.operation is None
 
 
+@pytest.mark.thorough
 def test_a_refused_change_lets_others_move_meanwhile(simulation: Any) -> None:
     """A roll may be the cure: it is what brings the servers a new password."""
     _refused(simulation)
@@ -180,6 +182,7 @@ def _claims(simulation: Any) -> list[str]:
     return sorted(claim["metadata"]["name"] for claim in found)
 
 
+@pytest.mark.thorough
 def test_volumes_of_servers_that_left_stay_and_are_taken_up_again(simulation: Any) -> None:
     for size in (5, 3):
         simulation.apply(replicas=size)

@@ -44,6 +44,7 @@ def _run(simulation: Any, size: int, **spec: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.thorough
 def test_a_stopped_ensemble_keeps_its_volumes_and_wakes_with_its_members(
     simulation: Any, size: int
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_stopped_ensemble_is_idle(simulation: Any) -> None:
     assert simulation.round() == 0
 
 
+@pytest.mark.thorough
 def test_no_eviction_is_asked_for_while_nothing_runs(simulation: Any) -> None:
     _run(simulation, 3)
     _run(simulation, 3, stopped=True)
@@ -87,6 +89,7 @@ def test_no_eviction_is_asked_for_while_nothing_runs(simulation: Any) -> None:
     assert simulation.kube.get(budget)["spec"]["minAvailable"] == 2
 
 
+@pytest.mark.thorough
 def test_a_size_asked_for_while_stopped_is_reached_after_waking(simulation: Any) -> None:
     _run(simulation, 3)
     _run(simulation, 3, stopped=True)
@@ -99,6 +102,7 @@ def test_a_size_asked_for_while_stopped_is_reached_after_waking(simulation: Any)
     assert len(simulation.markers) == 3
 
 
+@pytest.mark.thorough
 def test_an_ensemble_without_a_quorum_can_be_stopped_too(simulation: Any) -> None:
     _run(simulation, 3)
     simulation.broken_pods.update(("zk-0", "zk-1"))
@@ -204,6 +208,7 @@ def test_a_stop_during_the_first_creation_is_taken_up_on_waking(simulation: Any)
 
 
 @pytest.mark.parametrize("rounds", range(1, 8))
+@pytest.mark.thorough
 def test_a_stop_at_any_moment_of_the_first_creation_founds_no_volume_twice(
     simulation: Any, rounds: int
 ) -> None:
@@ -281,6 +286,7 @@ def test_a_new_cluster_that_is_paused_makes_nothing(simulation: Any) -> None:
 
 
 @pytest.mark.parametrize("clear", [True, False])
+@pytest.mark.thorough
 def test_a_stopped_cluster_can_be_deleted(simulation: Any, clear: bool) -> None:
     _run(simulation, 3, clearPersistence=clear)
     _run(simulation, 3, clearPersistence=clear, stopped=True)
@@ -290,6 +296,7 @@ def test_a_stopped_cluster_can_be_deleted(simulation: Any, clear: bool) -> None:
     assert simulation.objects_left() == left
 
 
+@pytest.mark.thorough
 def test_a_stop_ends_a_roll_and_servers_wake_in_the_newest_revision(simulation: Any) -> None:
     _run(simulation, 3)
     simulation.apply(replicas=3, logLevel="DEBUG")

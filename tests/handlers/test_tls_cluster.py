@@ -54,6 +54,7 @@ def _all_understand(phases: list[str]) -> bool:
     return all(abs(one - other) <= 1 for one, other in itertools.combinations(places, 2))
 
 
+@pytest.mark.thorough
 def test_a_running_cluster_goes_to_tls_and_back_in_steps_that_understand_each_other(
     simulation: Any,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,13 @@ def test_the_metadata_is_read() -> None:
     assert metadata.deletion_timestamp is not None
 
 
+@functools.cache
+def schema_of(kind: Kind) -> Manifest:
+    """The schema is made once: it takes a quarter of a second, and many tests look at it."""
+    root: Manifest = crd_manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return root
+
+
 def filled(schema: Manifest, value: Any) -> Any:
     """Fill in defaults as the API server does."""
     if not isinstance(value, dict) or "properties" not in schema:
@@ -142,7 +150,7 @@ def filled(schema: Manifest, value: Any) -> Any:
 
 @pytest.mark.parametrize("row", table("accepted_clusters.yaml"))
 def test_the_defaults_of_the_crd_are_those_of_the_models(row: Manifest) -> None:
-    root = crd_manifest()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root = schema_of(CLUSTER)
     spec = {key: value for key, value in row["spec"].items() if value is not None}
     assert parse(filled(root["properties"]["spec"], spec)).spec == parse(spec).spec
 
@@ -175,7 +183,7 @@ def nodes(schema: Manifest) -> list[Manifest]:
 
 @pytest.mark.parametrize("kind", OURS)
 def test_every_field_says_what_it_is_for(kind: Kind) -> None:
-    root = crd_manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root = schema_of(kind)
     for part in ("spec", "status"):
         for node in nodes(root["properties"][part]):
             for name, field in node.get("properties", {}).items():
@@ -184,7 +192,7 @@ def test_every_field_says_what_it_is_for(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", OURS)
 def test_the_schema_has_no_keyword_that_a_crd_may_not_have(kind: Kind) -> None:
-    root = crd_manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root = schema_of(kind)
     for node in nodes(root):
         assert not {"$ref", "$defs", "title", "anyOf", "const", "definitions"} & node.keys()
         assert node.get("additionalProperties") is not False

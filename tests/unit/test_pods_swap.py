@@ -137,6 +137,7 @@ def _killed(volumes: Volumes, tmp_path: Path, work: str) -> Iterator[Volumes]:
             return
 
 
+@pytest.mark.thorough
 def test_a_swap_killed_anywhere_ends_the_same(volumes: Volumes, tmp_path: Path) -> None:
     done = volumes.copied_to(tmp_path / "done")
     _apply(done)
@@ -145,6 +146,7 @@ def test_a_swap_killed_anywhere_ends_the_same(volumes: Volumes, tmp_path: Path) 
         assert left.held() == done.held()
 
 
+@pytest.mark.thorough
 def test_a_swap_killed_anywhere_is_taken_back_in_full(volumes: Volumes, tmp_path: Path) -> None:
     before = volumes.held()
     for left in _killed(volumes, tmp_path, "apply"):
