@@ -415,6 +415,21 @@ def test_volumes_that_are_not_armed_in_time_fail_the_restore() -> None:
     assert decided.restored.reason == "Failed"
 
 
+def test_a_volume_that_cannot_be_armed_fails_the_restore() -> None:
+    tried = {**STAGED, **jobs(Program.ARM, "complete", "failed", "complete")}
+    decided = decide(restore(), look(held("Arm"), jobs=tried), AROUND, NOW)
+    assert decided.restored is not None
+    assert decided.restored.reason == "Failed"
+    assert "log.7 is damaged." in decided.message
+
+
+def test_going_back_is_told_as_an_event_with_its_reason() -> None:
+    plan = plan_restore(restore(), look(held("Stop")), AROUND, LATE)
+    (event,) = (step for step in plan if isinstance(step, Announce))
+    assert (event.type, event.reason) == ("Warning", "GoingBack")
+    assert "did not stop in time" in event.message
+
+
 def test_an_opening_that_takes_too_long_says_so_and_stays() -> None:
     seen = look(held("Open", restored=UID), **STARTED_CLOSED)
     decided = decide(restore(), seen, AROUND, LATE)
@@ -557,7 +572,8 @@ def test_no_step_is_taken_that_could_mix_two_histories(
     if following in ("StopBack", "StartBack"):
         assert not is_settled_on, "there is no way back"
     if settles(act):
-        assert own == "Start"
+        # Open without the word that there is no way back cannot be; it is given then, and no other.
+        assert own in ("Start", "Open")
         assert hold.has_quorum(seen.cluster, seen.closed)
     if following == "none":
         is_untouched = own == "Arm"
