@@ -18,6 +18,10 @@ endif
 # tests are to reach every branch. Tracing takes half as long again, so it is left out elsewhere.
 QUICK := "not large and not thorough and not soak"
 DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' tests/unit/test_*.py)
+# The long scenarios; SCENARIOS chooses by words of their files and names, as pytest's -k does.
+LONG := tests/model tests/unit tests/handlers tests/contract tests/system
+SCENARIOS ?=
+CHOSEN = $(if $(SCENARIOS),-k "$(SCENARIOS)")
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` does.
 unexport KUBECONFIG
 
@@ -60,9 +64,8 @@ test: setup ## All tests, on real servers and a real control plane; measures the
 	@$(BIN)/pytest -q -n 3 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
 
-soak: setup ## The long scenarios, under a continuous writer; prints what was lost (ROUNDS=5: in a row)
-	@$(BIN)/pytest -q -s -m large tests/model
-	@$(BIN)/pytest -q -s -m soak tests/handlers tests/contract tests/system
+soak: setup ## The long scenarios, under a continuous writer (SCENARIOS='restore or roll' ROUNDS=5)
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "soak or large" $(CHOSEN) $(LONG)
 
 e2e: $(INSTALLED) ## Install on the cluster that KUBECONFIG names, and test it (OVERLAY=knative)
 	@test -n "$(KUBECONFIG)" || { echo "make e2e installs on a cluster and tests it: say which with KUBECONFIG=<its kubeconfig>"; exit 2; }

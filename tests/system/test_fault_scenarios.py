@@ -1,6 +1,6 @@
 """Everything that can break does, at rest and on every way, under a continuous writer.
 
-`ROUNDS=5 make soak` does each scenario five times in a row on the same ensemble. Each prints what
+`make soak ROUNDS=5` does each scenario five times in a row on the same ensemble. Each tells what
 was acknowledged, the errors and the longest gap; nothing acknowledged may be lost on any server.
 """
 
@@ -71,9 +71,9 @@ def play(
     """Play a scene on three healthy servers, as often as asked, and have every write checked."""
     cluster = ensembles.healthy()
 
-    def scene(act: Scene) -> Writes:
+    def scene(act: Scene, times: int = 1) -> Writes:
         with continuous_writes(cluster, tmp_path, str(request.node.name)) as writes:
-            for _ in range(ROUNDS):
+            for _ in range(max(times, ROUNDS)):
                 act(cluster)
                 arrive(cluster, 3)
                 _write_on(cluster, writes)
@@ -305,17 +305,35 @@ def test_a_volume_lost(play: Callable[[Scene], Writes], lose: Scene) -> None:
 
 
 @soak
-def test_all_pods_deleted_at_once(play: Callable[[Scene], Writes]) -> None:
-    def delete_all(cluster: Cluster) -> None:
-        before = cluster.uids()
-        cluster.kubectl("delete", "pods", "-l", f"instance={cluster.name}", "--wait=false")
-        cluster.until(
-            lambda: not before & {p["metadata"]["uid"] for p in cluster.pods().values()},
-            "the old pods to be gone",
-            NOTICE_SECONDS,
-        )
+@pytest.mark.parametrize("times", [1, 5], ids=["once", "five-times-in-a-row"])
+def test_all_pods_deleted_at_once(play: Callable[..., Writes], times: int) -> None:
+    play(_delete_all, times=times)
 
-    play(delete_all)
+
+@soak
+def test_all_pods_deleted_at_once_again_before_they_have_healed(
+    play: Callable[..., Writes],
+) -> None:
+    def delete_again_and_again(cluster: Cluster) -> None:
+        for _ in range(5):
+            _delete_all(cluster)
+
+    play(delete_again_and_again)
+
+
+def _delete_all(cluster: Cluster) -> None:
+    """Delete all pods at once; over when others have their names."""
+    before = cluster.uid_of_pods()
+    cluster.kubectl("delete", "pods", "-l", f"instance={cluster.name}", "--wait=false")
+    cluster.until(
+        lambda: _are_replaced(before, cluster.uid_of_pods()),
+        "new pods in place of all the old ones",
+        NOTICE_SECONDS,
+    )
+
+
+def _are_replaced(before: dict[str, str], after: dict[str, str]) -> bool:
+    return set(after) == set(before) and not set(after.values()) & set(before.values())
 
 
 @soak

@@ -15,11 +15,13 @@ from local.platform.handle import eventually
 from local.platform.inside import command_inside
 from local.platform.parts import environment
 from local.platform.state import State
+from tests.outcomes import Outcome, tell
 from tests.system.clusters import Cluster
 from tests.system.elsewhere import Elsewhere, place_of
 
 PROGRAM = Path(__file__).with_name("writer.py")
 STOP_SECONDS = 60
+SUMMARY = "# "
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,27 @@ class Writes:
 def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Writes]:
     """Write all the time inside; afterwards no server may lack an acknowledged write."""
     file = folder / "acknowledged"
-    with unchecked_writes(cluster, file) as writes:
-        yield writes
-    summary = _summary(file)
+    try:
+        with unchecked_writes(cluster, file) as writes:
+            yield writes
+    except BaseException:
+        _tell_unread(title, file)
+        raise
     checked = _check(cluster, file)
-    sys.stdout.write(
-        f"{title}: {summary['acknowledged']} acknowledged, {summary['errors']} errors, "
-        f"longest gap {summary['longest_gap']} s, {writes.elections()} elections, "
-        f"lost {sum(checked['lost'].values())}\n"
-    )
-    assert checked["written"] == summary["acknowledged"] > 100
+    outcome = _outcome(title, file, sum(checked["lost"].values()))
+    tell(outcome)
+    assert checked["written"] == outcome.acknowledged > 100
     assert set(checked["lost"].values()) == {0}, checked
+
+
+def _tell_unread(title: str, file: Path) -> None:
+    """A scenario that failed has its row, too, when its writer came to its end."""
+    if _lines(file) > 1 and file.read_text().splitlines()[-1].startswith(SUMMARY):
+        tell(_outcome(title, file, None))
+
+
+def _outcome(title: str, file: Path, lost: int | None) -> Outcome:
+    return Outcome(title=title, elections=Writes(file).elections(), lost=lost, **_summary(file))
 
 
 @contextmanager
@@ -119,8 +131,8 @@ def _lines(file: Path) -> int:
 
 def _summary(file: Path) -> dict[str, Any]:
     last = file.read_text().splitlines()[-1]
-    assert last.startswith("# "), f"the writer did not end well: {last}"
-    found: dict[str, Any] = json.loads(last.removeprefix("# "))
+    assert last.startswith(SUMMARY), f"the writer did not end well: {last}"
+    found: dict[str, Any] = json.loads(last.removeprefix(SUMMARY))
     return found
 
 

@@ -77,3 +77,16 @@ def test_a_python_that_is_too_old_is_told_in_one_sentence() -> None:
     assert told.returncode == 1
     assert told.stderr.startswith("Python 3.11 or newer is needed")
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_the_long_scenarios_can_be_chosen_by_words() -> None:
+    chosen = make("--dry-run", "soak", "SCENARIOS=restore or roll").stdout
+    assert '-m "soak or large" -k "restore or roll"' in chosen
+    assert " -k " not in make("--dry-run", "soak").stdout.splitlines()[-1]
+
+
+def test_every_folder_with_long_scenarios_is_searched_for_them() -> None:
+    files = (CHECKOUT / "tests").rglob("test_*.py")
+    marked = re.compile(r"pytest\.mark\.(soak|large)\b")
+    folders = {str(f.parent.relative_to(CHECKOUT)) for f in files if marked.search(f.read_text())}
+    assert folders <= set(make("--dry-run", "soak").stdout.splitlines()[-1].split())
