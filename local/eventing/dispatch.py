@@ -108,6 +108,8 @@ class Dispatcher:
             timeout=subscription.retries.timeout,
             structured=subscription.structured,
         )
+        if not is_success(answer.status):
+            _tell_try(event, subscription, answer)
         if answer.status == NO_ANSWER:
             return _unreachable(answer, subscription)
         if not is_success(answer.status):
@@ -187,6 +189,17 @@ def _error_extensions(failure: Failure) -> dict[str, str]:
         "knativeerrorcode": str(failure.status),
         "knativeerrordata": encoded[:ERROR_DATA_CHARACTERS],
     }
+
+
+def _tell_try(event: Event, subscription: Subscription, answer: Answer) -> None:
+    log.info(
+        "trigger %s/%s: event %s was answered %d: %s",
+        subscription.namespace,
+        subscription.name,
+        event.attributes["id"],
+        answer.status,
+        answer.body[:ERROR_DATA_CHARACTERS].decode(errors="replace"),
+    )
 
 
 def _tell(event: Event, subscription: Subscription, outcome: Outcome) -> None:
