@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import backup, files, first_answer, moving, quorum
 from benchmarks.figures import table
 from benchmarks.running import Failed, platform_with_product
-from local.control_plane.binaries import NoBinaries
+from local.go_build import NoBinaries
 from local.platform.start import CannotStart
 
 BENCHMARKS = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from local import audit, demo, demo_steps, rights
 from local.control_plane import binaries
 from local.faults import wish
+from local.go_build import NoBinaries
 from local.knative_eventing.checkout import NoCheckout
 from local.platform import inside, start, stop
 from local.platform.handle import Platform
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except (
-        binaries.NoBinaries,
+        NoBinaries,
         NoCheckout,
         start.CannotStart,
         stop.CannotStop,

@@ -1,24 +1,21 @@
 """Find the programs of the control plane, or build them once from their Go modules.
 
 Looked for in this order: the folder that KUBEBUILDER_ASSETS names (as far as it has them), the
-cache, and last a build with Go. A build is written under a temporary name and renamed, so that an
-interrupted one leaves nothing half-written.
+cache, and last a build with Go.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import go_build
+from local.go_build import STRIPPED, Say, Source
+
 KUBERNETES_VERSION = "v1.36.3"
 MODULE_FOLDER = Path(__file__).parent
-BUILD_SECONDS = 1800
-STRIPPED = "-s -w"
 
 COMMANDS: Mapping[str, str] = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -28,12 +25,6 @@ COMMANDS: Mapping[str, str] = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
     "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
 }
-
-Say = Callable[[str], None]
-
-
-class NoBinaries(Exception):
-    """The control plane's programs are not there and cannot be built; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +61,15 @@ def ensure(say: Say) -> Binaries:
 
 def build(name: str, say: Say) -> Path:
     """Build one program into the cache; raises NoBinaries."""
-    go = shutil.which("go")
-    if go is None:
-        raise NoBinaries(
-            f"{name} {KUBERNETES_VERSION} is not in the cache and Go is not installed: install "
-            "Go 1.26 or newer from go.dev, or set KUBEBUILDER_ASSETS to a folder with the programs."
-        )
-    target = cache_folder() / "control-plane" / KUBERNETES_VERSION / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{name}.{os.getpid()}")
-    say(f"building {name} (the first build also downloads its modules, some minutes)")
-    started = time.monotonic()
-    try:
-        _go_build(go, COMMANDS[name], unfinished)
-        unfinished.rename(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    say(f"built {name} in {time.monotonic() - started:.0f} s")
-    return target
-
-
-def _go_build(go: str, package: str, output: Path) -> None:
-    flags = ["-mod=readonly", "-trimpath", "-ldflags", f"{STRIPPED} {_version_flags()}"]
-    command = [go, "build", *flags, "-o", str(output), package]
-    environment = {**os.environ, "CGO_ENABLED": "0"}
-    try:
-        subprocess.run(
-            command, cwd=MODULE_FOLDER, env=environment, timeout=BUILD_SECONDS, check=True
-        )
-    except subprocess.CalledProcessError as error:
-        raise NoBinaries(
-            f"{package} did not build (go build ended with {error.returncode}, its reason is above)"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise NoBinaries(f"{package} was not built within {BUILD_SECONDS} s") from error
+    linker = f"{STRIPPED} {_version_flags()}"
+    assets = f"a folder with the programs of Kubernetes {KUBERNETES_VERSION}"
+    return go_build.build(
+        cache_folder() / "control-plane" / KUBERNETES_VERSION / name,
+        Source(COMMANDS[name], module=MODULE_FOLDER, flags=("-mod=readonly",), linker=linker),
+        say,
+        takes="the first build also downloads its modules, some minutes",
+        instead=f", or set KUBEBUILDER_ASSETS to {assets}",
+    )
 
 
 def _version_flags() -> str:

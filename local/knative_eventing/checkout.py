@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.control_plane.binaries import BUILD_SECONDS, STRIPPED, NoBinaries, Say, cache_folder
+from local.control_plane.binaries import cache_folder
+from local.go_build import Say, Source, build
 
 # What a Broker on the in-memory channel, its Triggers and the two sources need.
 PROGRAMS = (
@@ -49,10 +47,11 @@ def program_file(command: str) -> str:
 def ensure(folder: Path, say: Say) -> Path:
     """Return the folder with every program, building what is missing; raises NoBinaries."""
     target = cache_folder() / "knative-eventing" / fingerprint(folder)
-    target.mkdir(parents=True, exist_ok=True)
     for command in PROGRAMS:
-        if not os.access(target / program_file(command), os.X_OK):
-            _build(folder, command, target, say)
+        program = target / program_file(command)
+        if not os.access(program, os.X_OK):
+            source = Source(f"./cmd/{command}", folder, ("-mod=vendor", "-buildvcs=false"))
+            build(program, source, say, takes="the first takes minutes, the others seconds")
     return target
 
 
@@ -70,38 +69,3 @@ def _sources(folder: Path) -> Iterator[Path]:
     yield folder / "go.mod"
     for part in ("cmd", "pkg"):
         yield from (folder / part).rglob("*.go")
-
-
-def _build(folder: Path, command: str, target: Path, say: Say) -> None:
-    go = shutil.which("go")
-    if go is None:
-        raise NoBinaries("Go is not installed, and Knative Eventing is built with it: see go.dev.")
-    say(f"building Knative's {command} (the first takes minutes, the others seconds)")
-    started = time.monotonic()
-    unfinished = target / f".{program_file(command)}.{os.getpid()}"
-    try:
-        _go_build(go, folder, command, unfinished)
-        unfinished.rename(target / program_file(command))
-    finally:
-        unfinished.unlink(missing_ok=True)
-    say(f"built {command} in {time.monotonic() - started:.0f} s")
-
-
-def _go_build(go: str, folder: Path, command: str, output: Path) -> None:
-    flags = ("-mod=vendor", "-buildvcs=false", "-trimpath", "-ldflags", STRIPPED)
-    words = [go, "build", *flags, "-o", str(output), f"./cmd/{command}"]
-    try:
-        subprocess.run(
-            words,
-            cwd=folder,
-            env={**os.environ, "CGO_ENABLED": "0"},
-            timeout=BUILD_SECONDS,
-            check=True,
-        )
-    except subprocess.CalledProcessError as error:
-        raise NoBinaries(
-            f"{command} of {folder} did not build (go build ended with {error.returncode}, its "
-            "reason is above)"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise NoBinaries(f"{command} was not built within {BUILD_SECONDS} s") from error

@@ -48,7 +48,7 @@ class Wishes:
 
 
 def up(state: State, wishes: Wishes, say: Say) -> Record:
-    """Start the platform unless it runs; raises CannotStart or binaries.NoBinaries."""
+    """Start the platform unless it runs; raises CannotStart or NoBinaries."""
     if problems := requirements.missing():
         raise CannotStart("\n".join(problems))
     programs = binaries.ensure(say)

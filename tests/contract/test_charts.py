@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.control_plane.binaries import NoBinaries
+from local.go_build import NoBinaries
 from local.go_tools import ensure
 from tests.contract.api_server import REPOSITORY, ApiServer
 from tests.contract.rendered import Manifest, applied, key, kustomize, namespaced, overlay

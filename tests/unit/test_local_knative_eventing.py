@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.control_plane.binaries import COMMANDS, NoBinaries
+from local.control_plane.binaries import COMMANDS
+from local.go_build import NoBinaries
 from local.knative_eventing import checkout
 from local.knative_eventing.checkout import NoCheckout, fingerprint
 from local.knative_eventing.manifests import catalogue, manifests
