@@ -14,7 +14,7 @@ from functions.api.errors import Unavailable
 from functions.api.kinds import NODE, Kind, Ref
 from functions.api.manifest import Manifest, Selector, ref_of
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
-from functions.runtime.world import Kube, ZooKeeper
+from functions.runtime.world import Kube, ZooKeeperReader
 
 Manifests = list[Manifest]
 Labels = tuple[tuple[str, str | tuple[str, ...]], ...]
@@ -83,7 +83,7 @@ class DryKube(MemoryKube):
 class DryServers:
     """Looks at the real servers, each once; a change of the member list is only noted."""
 
-    def __init__(self, servers: ZooKeeper) -> None:
+    def __init__(self, servers: ZooKeeperReader) -> None:
         self._servers = servers
         self.changes: list[str] = []
 

@@ -65,19 +65,6 @@ class ServersBehindKubernetes:
     def stats(self, host: str, port: int) -> ServerStats:
         return self.counters(host, port).stats
 
-    def reconfigure(
-        self,
-        host: str,
-        port: int,
-        *,
-        joining: str,
-        leaving: str,
-        from_config: int,
-        passwords: Sequence[str],
-    ) -> EnsembleConfig:
-        del host, port, joining, leaving, from_config, passwords
-        raise Refused("kubectl zk changes no member list: the function `scale` does.")
-
     def progress(self, host: str) -> Progress:
         name = self._name(host)
         return progress_of(self._proxied(name, PROGRESS_PORT, "/progress"), name)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from functions.api.kinds import Ref
 from functions.api.manifest import Manifest
-from functions.runtime.world import JobPrograms, Kube, ZooKeeper
+from functions.runtime.world import JobPrograms, Kube, ZooKeeperReader
 from kubectl_zk.counters import Counters
 from kubectl_zk.terminal import Terminal
 
@@ -25,8 +25,8 @@ class Kubernetes(Kube, Protocol):
         ...
 
 
-class Servers(ZooKeeper, Protocol):
-    """The ZooKeeper servers, asked by way of the Kubernetes API."""
+class Servers(ZooKeeperReader, Protocol):
+    """The ZooKeeper servers, asked by way of the Kubernetes API; nothing of them is changed."""
 
     def counters(self, host: str, port: int) -> Counters:
         """Return what a server says of itself."""

@@ -77,7 +77,7 @@ class Kube(Protocol):
         ...
 
 
-class ZooKeeper(Protocol):
+class ZooKeeperReader(Protocol):
     """ZooKeeper servers, by address (`host`, client `port`). Unavailable when one cannot answer."""
 
     def stats(self, host: str, port: int) -> ServerStats:
@@ -91,6 +91,10 @@ class ZooKeeper(Protocol):
     def disk(self, host: str) -> DiskReport:
         """Ask the agent beside a server what its volume holds, whether the server serves or not."""
         ...
+
+
+class ZooKeeper(ZooKeeperReader, Protocol):
+    """The same servers, whose member list can be changed as well."""
 
     def reconfigure(
         self,

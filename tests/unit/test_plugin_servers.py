@@ -174,10 +174,3 @@ def test_volumes_and_programs_are_asked_through_the_proxy(tmp_path: Path) -> Non
     behind = servers(Pods({"/disk": disk, "/progress": progress}), tmp_path)
     assert behind.disk(HOST).zxid == 0x100000007
     assert behind.progress(HOST) == Progress(5, 10, "copying")
-
-
-def test_the_member_list_is_never_changed(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="changes no member list"):
-        servers(Pods({}), tmp_path).reconfigure(
-            HOST, PORT, joining="", leaving="1", from_config=1, passwords=()
-        )
