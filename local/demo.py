@@ -16,14 +16,7 @@ from pathlib import Path
 import yaml
 
 from local.demo_backup import back_up_and_restore
-from local.demo_steps import (
-    POLL_SECONDS,
-    DemoFailed,
-    Say,
-    read_object,
-    read_znode,
-    write_znode,
-)
+from local.demo_steps import DemoFailed, Say, read_object, read_znode, until, write_znode
 from local.kube import Object
 from local.node import pull
 from local.node.errors import CannotStart as CannotFetch
@@ -84,14 +77,14 @@ def _install(platform: Platform, say: Say) -> None:
     manifests = platform.kubectl("kustomize", str(CHECKOUT / OVERLAY)).stdout
     options = ("--server-side", "--force-conflicts", "--field-manager=demo")
     platform.kubectl("apply", *options, "-f", "-", input=manifests)
-    deadline = time.monotonic() + FUNCTIONS_SECONDS
-    while waiting := _not_ready(platform):
-        if time.monotonic() > deadline:
-            raise DemoFailed(
-                f"not ready after {FUNCTIONS_SECONDS:.0f} s: {', '.join(waiting)}. Look at "
-                "`kubectl get ksvc,pods,events -n zookeeper-functions`."
-            )
-        time.sleep(POLL_SECONDS)
+    until(
+        lambda: not _not_ready(platform),
+        FUNCTIONS_SECONDS,
+        lambda: (
+            f"not ready after {FUNCTIONS_SECONDS:.0f} s: {', '.join(_not_ready(platform))}. Look "
+            "at `kubectl get ksvc,pods,events -n zookeeper-functions`."
+        ),
+    )
     say("  every function is ready")
 
 
@@ -99,11 +92,11 @@ def _wait_for_kinds(platform: Platform) -> None:
     """Wait until the platform's Knative kinds are served; its parts bring them as they start."""
     kinds = [f"crd/{name}" for name in KNATIVE_KINDS]
     options = ("--for=condition=Established", f"--timeout={FUNCTIONS_SECONDS:.0f}s")
-    deadline = time.monotonic() + FUNCTIONS_SECONDS
-    while platform.kubectl("wait", *kinds, *options, check=False).returncode != 0:
-        if time.monotonic() > deadline:
-            raise DemoFailed("Knative's kinds are not served: see `python -m local logs eventing`.")
-        time.sleep(POLL_SECONDS)
+    until(
+        lambda: platform.kubectl("wait", *kinds, *options, check=False).returncode == 0,
+        FUNCTIONS_SECONDS,
+        lambda: "Knative's kinds are not served: see `python -m local logs eventing`.",
+    )
 
 
 def _not_ready(platform: Platform) -> list[str]:
@@ -126,24 +119,25 @@ def _give_keys(platform: Platform, state: State) -> None:
 def _watch_servers(platform: Platform, say: Say) -> Object:
     """Say each change of a server until all of them serve; returns the cluster."""
     said: dict[str, str] = {}
-    deadline = time.monotonic() + SERVING_SECONDS
-    while True:
+
+    def look() -> Object | None:
         cluster = read_object(platform, "get", "-f", str(CHECKOUT / SAMPLE))
-        status = cluster.get("status", {})
-        for server in status.get("servers", ()):
+        for server in cluster.get("status", {}).get("servers", ()):
             told = _server_line(server)
             if said.get(server["name"]) != told:
                 said[server["name"]] = told
                 say(f"  {server['name']}  {told}")
-        if _all_serve(cluster):
-            return cluster
-        if time.monotonic() > deadline:
-            name = cluster["metadata"]["name"]
-            raise DemoFailed(
-                f"{name} does not serve after {SERVING_SECONDS:.0f} s. Look at "
-                f"`kubectl describe zkcluster {name}`."
-            )
-        time.sleep(POLL_SECONDS)
+        return cluster if _all_serve(cluster) else None
+
+    name = yaml.safe_load((CHECKOUT / SAMPLE).read_text())["metadata"]["name"]
+    return until(
+        look,
+        SERVING_SECONDS,
+        lambda: (
+            f"{name} does not serve after {SERVING_SECONDS:.0f} s. Look at "
+            f"`kubectl describe zkcluster {name}`."
+        ),
+    )
 
 
 def _server_line(server: Object) -> str:

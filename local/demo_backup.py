@@ -6,14 +6,7 @@ import time
 
 import yaml
 
-from local.demo_steps import (
-    POLL_SECONDS,
-    DemoFailed,
-    Say,
-    read_object,
-    read_znode,
-    write_znode,
-)
+from local.demo_steps import DemoFailed, Say, read_object, read_znode, until, write_znode
 from local.kube import Object
 from local.platform.handle import Platform
 from local.platform.parts import CHECKOUT
@@ -58,18 +51,25 @@ def _apply(platform: Platform, sample: str) -> None:
 def _ended(platform: Platform, kind: str, end: str, field: str, say: Say) -> Object:
     """Say each change of one field of status until it ended; returns the status."""
     said: list[str] = []
-    deadline = time.monotonic() + SECONDS
-    while True:
-        status: Object = read_object(platform, "get", f"{kind}/{NAME}").get("status", {})
+
+    def look() -> Object | None:
+        status = _status(platform, kind)
         told = str(status.get(field) or "")
         if told and said[-1:] != [told]:
             said.append(told)
             say(f"  {kind} {NAME}  {told}")
-        if status.get("status") == end:
-            return status
-        if status.get("status") == "failed" or time.monotonic() > deadline:
-            raise DemoFailed(
-                f"{kind} {NAME} is not {end}: {status.get('message') or 'nobody looked at it'}. "
-                f"Look at `kubectl describe {kind} {NAME}`."
-            )
-        time.sleep(POLL_SECONDS)
+        if status.get("status") == "failed":
+            raise DemoFailed(_why_not(platform, kind, end))
+        return status if status.get("status") == end else None
+
+    return until(look, SECONDS, lambda: _why_not(platform, kind, end))
+
+
+def _status(platform: Platform, kind: str) -> Object:
+    status: Object = read_object(platform, "get", f"{kind}/{NAME}").get("status", {})
+    return status
+
+
+def _why_not(platform: Platform, kind: str, end: str) -> str:
+    message = _status(platform, kind).get("message") or "nobody looked at it"
+    return f"{kind} {NAME} is not {end}: {message}. Look at `kubectl describe {kind} {NAME}`."

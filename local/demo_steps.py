@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from local.kube import Object
 from local.platform.handle import Platform
 
 POLL_SECONDS = 0.25
 
+Answer = TypeVar("Answer")
 Say = Callable[[str], None]
 
 
 class DemoFailed(Exception):
     """The demo did not come to its end; says what to look at."""
+
+
+def until(
+    look: Callable[[], Answer | None], seconds: float, otherwise: Callable[[], str]
+) -> Answer:
+    """Return the first true answer of `look`; after the deadline, DemoFailed says `otherwise`."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise DemoFailed(otherwise())
+        time.sleep(POLL_SECONDS)
+    return found
 
 
 def read_object(platform: Platform, *words: str) -> Object:
