@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.adapters.words import parse_stats
+from functions.adapters.words import parse_srvr
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import ServerStats
 
-_LATENCY = re.compile(r"^Latency min/avg/max:\s*[^/\s]+/([^/\s]+)/", re.MULTILINE)
-_COUNT = re.compile(r"^(Received|Sent|Outstanding):\s*([0-9]+)", re.MULTILINE)
 _NUMBERS = ("Epoch", "Counter", "Connections", "NodeCount", "Outstanding", "Received", "Sent")
 
 
@@ -38,13 +35,13 @@ class Counters:
 
 def of_word(text: str, where: str) -> Counters:
     """Return what an answer to `srvr` says; raises Unavailable when it is none."""
-    latency, counts = _LATENCY.search(text), dict(_COUNT.findall(text))
+    told = parse_srvr(text, where)
     return Counters(
-        stats=parse_stats(text, where),
-        latency=float(latency[1]) if latency else 0.0,
-        outstanding=int(counts.get("Outstanding", 0)),
-        received=int(counts.get("Received", 0)),
-        sent=int(counts.get("Sent", 0)),
+        stats=told.stats,
+        latency=told.latency[1] if told.latency else 0.0,
+        outstanding=told.counts.get("Outstanding", 0),
+        received=told.counts.get("Received", 0),
+        sent=told.counts.get("Sent", 0),
     )
 
 

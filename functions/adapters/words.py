@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import EnsembleConfig, ServerStats
@@ -21,10 +24,29 @@ _NOT_ALLOWED = "not in the whitelist"
 _VERSION = re.compile(
     r"^Zookeeper version:[ \t]*([0-9]{1,9}(?:\.[0-9]{1,9}){0,3})(?![0-9])", re.MULTILINE
 )
+_RELEASE = re.compile(r"^Zookeeper version: ([^,\r\n]*), built on ([^\r\n]*)", re.MULTILINE)
+_LATENCY = re.compile(
+    r"^Latency min/avg/max: ([^/\s]{1,32})/([^/\s]{1,32})/([^/\s]{1,32})\r?$", re.MULTILINE
+)
+_COUNT = re.compile(r"^(Received|Sent|Outstanding):[ \t]*([0-9]{1,18})\r?$", re.MULTILINE)
 _FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S{1,32})\r?$", re.MULTILINE)
 _LARGEST_INT = (1 << 31) - 1
 _LARGEST_LONG = (1 << 63) - 1
 _LARGEST_ZXID = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Srvr:
+    """An answer to `srvr`. Decisions rest on `stats`; of the rest, what could be read.
+
+    `latency` is the least, the average and the greatest, in milliseconds.
+    """
+
+    stats: ServerStats
+    release: str = ""
+    built: str = ""
+    latency: tuple[float, float, float] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def ask(word: str, host: str, port: int, *, timeout: float, most: int = MAX_BYTES) -> str:
@@ -56,21 +78,49 @@ def exchange(
 
 
 def parse_stats(text: str, where: str) -> ServerStats:
+    """Return the part of an answer to `srvr` that decisions rest on."""
+    return parse_srvr(text, where).stats
+
+
+def parse_srvr(text: str, where: str) -> Srvr:
     """Return what an answer to `srvr` says; a server that serves nobody has no mode."""
     if _NOT_SERVING in text:
-        return ServerStats(mode="", zxid=0, version="", connections=0)
-    version, fields = _VERSION.search(text), dict(_FIELD.findall(text))
+        return Srvr(ServerStats(mode="", zxid=0, version="", connections=0))
+    fields, release = dict(_FIELD.findall(text)), _RELEASE.search(text)
     try:
-        return ServerStats(
-            mode=fields["Mode"],
-            zxid=within(int(fields["Zxid"], 16), _LARGEST_ZXID),
-            version=version[1] if version else "",
-            connections=within(int(fields["Connections"]), _LARGEST_INT),
-            # It comes last: without it the answer was cut off.
-            nodes=within(int(fields["Node count"]), _LARGEST_LONG),
+        return Srvr(
+            _stats(fields, _VERSION.search(text)),
+            release=release[1] if release else "",
+            built=release[2] if release else "",
+            latency=_latency(text),
+            counts={name: int(number) for name, number in _COUNT.findall(text)},
         )
     except (KeyError, ValueError) as error:
         raise Unavailable(_not_understood("srvr", text, where)) from error
+
+
+def _stats(fields: Mapping[str, str], version: re.Match[str] | None) -> ServerStats:
+    return ServerStats(
+        mode=fields["Mode"],
+        zxid=within(int(fields["Zxid"], 16), _LARGEST_ZXID),
+        version=version[1] if version else "",
+        connections=within(int(fields["Connections"]), _LARGEST_INT),
+        # It comes last: without it the answer was cut off.
+        nodes=within(int(fields["Node count"]), _LARGEST_LONG),
+    )
+
+
+def _latency(text: str) -> tuple[float, float, float] | None:
+    """Return the latencies: whole numbers, or as Java prints a fraction (0.4286, 5.0E-4)."""
+    found = _LATENCY.search(text)
+    if found is None:
+        return None
+    try:
+        least, average, greatest = map(float, found.groups())
+    except ValueError:
+        return None
+    is_told = all(map(math.isfinite, (least, average, greatest)))
+    return (least, average, greatest) if is_told else None
 
 
 def within(number: int, largest: int) -> int:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from functions.adapters.words import ask, parse_conf
+from functions.adapters.words import ask, parse_conf, parse_srvr
 from functions.api.errors import Unavailable
 from functions.planning.member_list import line_of
 from functions.pods.endpoints import Endpoint, Reply
@@ -29,13 +29,6 @@ Ask = Callable[[str], str]
 # What the library's numbers mean: 0 is unknown, and an observer has none of its own.
 _MODES = {"leader": 1, "follower": 2, "standalone": 3}
 _NEVER = "0001-01-01T00:00:00Z"
-_VERSION = re.compile(r"^Zookeeper version: ([^,\r\n]*), built on ([^\r\n]*)", re.MULTILINE)
-_LATENCY = re.compile(r"^Latency min/avg/max: (\d+)/(\d+)(\.\d+)?/(\d+)", re.MULTILINE)
-_COUNT = re.compile(
-    r"^(Received|Sent|Connections|Outstanding|Node count): (\d{1,18})\r?$", re.MULTILINE
-)
-_ZXID = re.compile(r"^Zxid: 0x([0-9a-fA-F]{1,16})\r?$", re.MULTILINE)
-_MODE = re.compile(r"^Mode: (\w+)\r?$", re.MULTILINE)
 # As ZooKeeper 3.5 and 3.6 print it, and as later versions do.
 _BUILT = ("%m/%d/%Y %H:%M %Z", "%Y-%m-%d %H:%M %Z")
 _CONNECTION = re.compile(r"^ ?/(\S+)\[\d+\]\(([^()]*)\)\r?$")
@@ -77,35 +70,32 @@ def status_report(ask: Ask) -> Reply:
     """Return what `srvr` says; a server that serves nobody is told with 503 and mode 0."""
     try:
         return Reply({**_status(ask("srvr")), "Error": None})
-    except (Unavailable, KeyError, ValueError, TypeError) as error:
+    except (Unavailable, KeyError, ValueError) as error:
         return Reply({**_NO_STATUS, "Error": _sentence(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _status(text: str) -> dict[str, Any]:
-    mode = _MODE.search(text)
-    if mode is None:
+    told = parse_srvr(text, "The server")
+    stats, count = told.stats, told.counts
+    if not stats.mode:
         raise Unavailable("The server is not currently serving requests.")
-    count = {name: int(number) for name, number in _COUNT.findall(text)}
-    latency, version, zxid = _LATENCY.search(text), _VERSION.search(text), _ZXID.search(text)
-    if latency is None or zxid is None:
-        raise ValueError("srvr")
-    last = int(zxid[1], 16)
+    # The library wants whole numbers; from 3.6 on servers say the average with decimals.
+    least, average, greatest = map(round, told.latency or ())
     return {
         "Sent": count["Sent"],
         "Received": count["Received"],
-        "NodeCount": count["Node count"],
-        "MinLatency": int(latency[1]),
-        # The library wants a whole number; from 3.6 on servers say it with decimals.
-        "AvgLatency": round(float(f"{latency[2]}{latency[3] or ''}")),
-        "MaxLatency": int(latency[4]),
-        "Connections": count["Connections"],
+        "NodeCount": stats.nodes,
+        "MinLatency": least,
+        "AvgLatency": average,
+        "MaxLatency": greatest,
+        "Connections": stats.connections,
         "Outstanding": count["Outstanding"],
-        "Epoch": last >> 32,
-        "Counter": last & 0xFFFFFFFF,
-        "BuildTime": _built(version[2]) if version else _NEVER,
-        "Mode": _MODES.get(mode[1], 0),
-        "Role": mode[1],
-        "Version": version[1] if version else "",
+        "Epoch": stats.zxid >> 32,
+        "Counter": stats.zxid & 0xFFFFFFFF,
+        "BuildTime": _built(told.built),
+        "Mode": _MODES.get(stats.mode, 0),
+        "Role": stats.mode,
+        "Version": told.release,
     }
 
 

@@ -68,6 +68,11 @@ def test_dates_and_latencies_of_every_version_are_read() -> None:
     assert (unknown["BuildTime"], unknown["Sent"]) == ("0001-01-01T00:00:00Z", 100)
 
 
+def test_an_average_far_below_a_millisecond_is_one_that_java_prints_otherwise() -> None:
+    told = status_report(_answers(SRVR.replace("1.6", "5.0E-4")))
+    assert (told.status, told.content["AvgLatency"]) == (OK, 0)
+
+
 @pytest.mark.parametrize(
     ("role", "mode"), [("leader", 1), ("follower", 2), ("standalone", 3), ("observer", 0)]
 )
@@ -84,6 +89,8 @@ def test_a_role_has_the_number_that_the_seed_systems_clients_know(role: str, mod
         pytest.param(_answers(SRVR[: SRVR.index("Node")]), "not be understood", id="cut"),
         pytest.param(_answers(SRVR.replace("0x3", "zz")), "not be understood", id="no-zxid"),
         pytest.param(_answers(SRVR.replace("Latency", "L")), "not be understood", id="no-latency"),
+        pytest.param(_answers(SRVR.replace("1.6", "NaN")), "not be understood", id="no-number"),
+        pytest.param(_answers(SRVR.replace("Sent", "S")), "not be understood", id="no-counter"),
     ],
 )
 def test_what_srvr_does_not_say_is_503_in_the_same_shape(ask: Ask, sentence: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from functions.adapters.words import MAX_BYTES, ask, parse_conf, parse_stats
+from functions.adapters.words import MAX_BYTES, ask, parse_conf, parse_srvr, parse_stats
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import EnsembleConfig, Member, ServerStats
@@ -35,6 +36,30 @@ version=10000000a"""
 
 def test_srvr_is_read() -> None:
     assert parse_stats(SRVR, "it") == ServerStats("follower", 0x10000000A, "3.9.5", 2, 6)
+
+
+def test_decisions_do_not_rest_on_what_is_only_shown() -> None:
+    shown = ("Latency min/avg/max: 0/0.0/0", "Received: 1", "Sent: 0", "Outstanding: 0")
+    bare = SRVR
+    for line in shown:
+        bare = bare.replace(f"{line}\n", "")
+    assert parse_stats(bare, "it") == parse_stats(SRVR, "it")
+    assert parse_srvr(bare, "it") == replace(parse_srvr(SRVR, "it"), latency=None, counts={})
+
+
+@pytest.mark.parametrize(
+    ("told", "latency"),
+    [
+        pytest.param("0/3/12", (0, 3, 12), id="whole"),
+        pytest.param("0/0.4286/12", (0, 0.4286, 12), id="decimals"),
+        pytest.param("0/5.0E-4/1", (0, 0.0005, 1), id="as-java-prints-a-small-one"),
+        pytest.param("0/NaN/12", None, id="no-number"),
+        pytest.param("0/many/12", None, id="a-word"),
+        pytest.param("0/12", None, id="too-few"),
+    ],
+)
+def test_latencies_are_read(told: str, latency: tuple[float, float, float] | None) -> None:
+    assert parse_srvr(SRVR.replace("0/0.0/0", told), "it").latency == latency
 
 
 @pytest.mark.parametrize(
