@@ -45,9 +45,10 @@ def read_certificate(
     if needs_authority:
         _certificates(name, AUTHORITY, texts[AUTHORITY])
     first = _certificates(name, CERTIFICATE, texts[CERTIFICATE])[0]
-    if first.public_key() != _public_key(name, texts[KEY]):
+    key, names = _shown(name, first)
+    if key != _public_key(name, texts[KEY]):
         raise UnusableSecret(f"tls.key of the Secret {name} is not the key of its tls.crt.")
-    return Certificate(_names(first), first.not_valid_after_utc)
+    return Certificate(names, first.not_valid_after_utc)
 
 
 def _text(name: str, secret: Mapping[str, Any], key: str) -> bytes:
@@ -65,8 +66,26 @@ def _certificates(name: str, key: str, text: bytes) -> Sequence[Any]:
 
     try:
         return x509.load_pem_x509_certificates(text)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UnusableSecret(f"{key} of the Secret {name} is no certificate in PEM.") from error
+
+
+def _shown(name: str, certificate: Any) -> tuple[Any, frozenset[str]]:
+    """Return the key and the names of a certificate: both are read only when they are asked for."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return certificate.public_key(), _names(certificate)
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise UnusableSecret(
+            f"tls.crt of the Secret {name} has a key or names that cannot be read: {error}."
+        ) from error
 
 
 def _public_key(name: str, text: bytes) -> Any:
@@ -93,4 +112,4 @@ def _names(certificate: Any) -> frozenset[str]:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return frozenset()
-    return frozenset(found.value.get_values_for_type(x509.DNSName))
+    return frozenset(it.lower() for it in found.value.get_values_for_type(x509.DNSName))

@@ -89,11 +89,14 @@ def wanted_phase(cluster: ZooKeeperCluster) -> Phase:
     return Phase.PLAIN if cluster.spec.tls.quorum is None else Phase.REQUIRE
 
 
-def secret_names(cluster: ZooKeeperCluster, stateful_set: Manifest | None) -> frozenset[str]:
+def secret_names(
+    cluster: ZooKeeperCluster, stateful_set: Manifest | None, pods: Sequence[SeenPod]
+) -> frozenset[str]:
     """Return the Secrets that are looked at."""
     tls = cluster.spec.tls
     asked = {part.secret_name for part in (tls.client, tls.quorum) if part is not None}
-    return frozenset({*asked, template_of(stateful_set).quorum_secret} - {""})
+    in_use = {pod.encryption.quorum_secret for pod in pods}
+    return frozenset({*asked, *in_use, template_of(stateful_set).quorum_secret} - {""})
 
 
 def decide(
@@ -104,19 +107,15 @@ def decide(
         return Decided(PLAIN, None)
     phase = next_phase(cluster, stateful_set, seen.pods)
     before = template_of(stateful_set)
+    secret = "" if phase is Phase.PLAIN else _quorum_secret(cluster, before, seen)
     try:
         warnings = _check(cluster, seen, now)
+        if secret and cluster.spec.tls.quorum is None:
+            read_certificate(secret, seen.secrets.get(secret), needs_authority=True)
     except UnusableSecret as error:
         told = f"{error} Until then everything stays as it is."
         return Decided(before, Wanted(SECURED, "False", UNUSABLE, told), told)
-    quorum = cluster.spec.tls.quorum
-    secret = quorum.secret_name if quorum is not None else _secret_in_use(before, seen)
-    encryption = Encryption(
-        phase,
-        "" if phase is Phase.PLAIN else secret,
-        client_port(cluster),
-        _certificate(cluster, seen),
-    )
+    encryption = Encryption(phase, secret, client_port(cluster), _certificate(cluster, seen))
     is_closed = closes_plaintext(cluster, seen.pods)
     condition = _condition(cluster, encryption, seen, warnings)
     return Decided(encryption, condition, is_plaintext_closed=is_closed)
@@ -132,8 +131,10 @@ def closes_plaintext(cluster: ZooKeeperCluster, pods: Sequence[SeenPod]) -> bool
     return is_wanted and all(pod.encryption.client_port for pod in pods)
 
 
-def _secret_in_use(template: Encryption, seen: SeenTls) -> str:
-    """Return the Secret of servers that still speak TLS although it is no longer asked for."""
+def _quorum_secret(cluster: ZooKeeperCluster, template: Encryption, seen: SeenTls) -> str:
+    """Return the Secret that is asked for, or that servers still speak TLS with without that."""
+    if cluster.spec.tls.quorum is not None:
+        return cluster.spec.tls.quorum.secret_name
     told = (template.quorum_secret, *(pod.encryption.quorum_secret for pod in seen.pods))
     return next((name for name in told if name), "")
 
@@ -186,7 +187,8 @@ def _check(cluster: ZooKeeperCluster, seen: SeenTls, now: datetime) -> list[tupl
         lacking = shown.lacks(_servers(cluster))
         if lacking and tls.quorum.verify_hostnames:
             raise UnusableSecret(_lacks(name, lacking))
-    return found
+    # One Secret may be for both.
+    return list(dict.fromkeys(found))
 
 
 def _servers(cluster: ZooKeeperCluster) -> list[str]:

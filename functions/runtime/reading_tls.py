@@ -23,7 +23,8 @@ def read_tls(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], world: Wo
     stateful_set = owned.get(Ref(STATEFUL_SET, namespace, stateful_set_name(cluster)))
     if not is_concerned(cluster, stateful_set):
         return NOTHING
-    wanted = sorted(secret_names(cluster, stateful_set))
+    pods = read_pods(cluster, world)
+    wanted = sorted(secret_names(cluster, stateful_set, pods))
     found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in wanted}
     secrets = {name: secret for name, secret in found.items() if secret is not None}
-    return SeenTls(secrets, read_pods(cluster, world))
+    return SeenTls(secrets, pods)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,7 +142,7 @@ def _said(decided: Decided) -> tuple[str, str]:
 def test_a_cluster_without_tls_says_nothing_of_it() -> None:
     assert decide(cluster(), None, NOTHING, NOW) == Decided(PLAIN, None)
     assert not is_concerned(cluster(), _set(P))
-    assert secret_names(cluster(), None) == frozenset()
+    assert secret_names(cluster(), None, ()) == frozenset()
 
 
 def test_a_new_cluster_speaks_tls_from_the_start() -> None:
@@ -208,12 +211,23 @@ def test_the_secret_stays_in_the_template_until_the_last_server_is_plain() -> No
 def _without_a_set(*pods: SeenPod) -> Decided:
     """Somebody deleted the StatefulSet and left the pods."""
     said = {"conditions": [{"type": "Secured", "status": "False", "reason": "Changing"}]}
-    return decide(cluster(said), None, SeenTls({}, pods), NOW)
+    return decide(cluster(said), None, SeenTls({"certs": GOOD}, pods), NOW)
 
 
 def test_the_secrets_of_both_and_of_what_is_in_force_are_looked_at() -> None:
     both = {"tls": {"client": {"secretName": "a"}, "quorum": {"secretName": "b"}}}
-    assert secret_names(cluster(**both), _set(A)) == {"a", "b", "certs"}
+    assert secret_names(cluster(**both), _set(A), ()) == {"a", "b", "certs"}
+    assert secret_names(cluster(), None, _pods(P, A)) == {"certs"}
+
+
+def test_a_pod_that_could_not_start_for_want_of_the_former_secret_is_not_made() -> None:
+    """TLS is not asked for any more, but until the last step back each server needs the Secret."""
+    decided = _decide({}, *_pods(R, R, R), template=R, secret=None)
+    assert "The Secret certs is not there" in decided.refused
+    assert _said(decided) == ("False", "CertificateUnusable")
+    assert decided.encryption == Encryption(R, "certs")
+    last = _decide({}, *_pods(A, A, A), template=A, secret=None)
+    assert (last.refused, last.encryption) == ("", PLAIN)
 
 
 def _with(**files: str) -> Manifest:
@@ -250,13 +264,36 @@ def test_nothing_is_made_while_a_secret_is_not_usable(secret: Manifest | None, s
     assert _said(decided) == ("False", "CertificateUnusable")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("06082a8648ce3d030107", "06082a8648ce3d030106", id="a-curve-nobody-knows"),
+        pytest.param("0603551d11", "0603551d25", id="an-extension-twice"),
+        pytest.param("8209612e", "a309612e", id="a-kind-of-name-nobody-knows"),
+        pytest.param("8209612e", "8203612e", id="a-name-that-ends-early"),
+        pytest.param("a003020102", "a003020107", id="a-version-nobody-knows"),
+    ],
+)
+def test_a_certificate_with_a_strange_part_is_said_to_be_unusable(old: str, new: str) -> None:
+    content = AUTHORITY.secret("a.example")
+    whole = x509.load_pem_x509_certificate(content["tls.crt"].encode())
+    der = whole.public_bytes(Encoding.DER)
+    assert der.count(bytes.fromhex(old)) == 1
+    strange = base64.encodebytes(der.replace(bytes.fromhex(old), bytes.fromhex(new))).decode()
+    text = f"-----BEGIN CERTIFICATE-----\n{strange}-----END CERTIFICATE-----\n"
+    assert (
+        "tls.crt of the Secret certs" in _decide(QUORUM, secret=_with(**{"tls.crt": text})).refused
+    )
+
+
+def test_names_are_the_same_in_capitals() -> None:
+    secret = manifest("certs", "apps", AUTHORITY.secret(f"*.{DOMAIN}".upper(), CLIENTS.title()))
+    assert _said(_decide(CLIENT, secret=secret)) == ("True", "AsWanted")
+
+
 def test_only_rsa_and_ec_keys_are_taken() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
+    from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
 
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -296,6 +333,15 @@ def test_a_certificate_that_nobody_renews_is_said_in_time(
     assert f"{word} at 2026-06-01T00:00:00Z" in decided.condition.message
     before = _decide(spec, secret=secret, now=ends - timedelta(days=8))
     assert _said(before) == ("True", "AsWanted")
+
+
+def test_a_secret_for_clients_and_servers_is_warned_of_once() -> None:
+    both = {"tls": {**QUORUM["tls"], **CLIENT["tls"]}}
+    ends = NOW + timedelta(days=1)
+    secret = manifest("certs", "apps", AUTHORITY.secret(f"*.{DOMAIN}", CLIENTS, expires=ends))
+    condition = _decide(both, secret=secret).condition
+    assert condition is not None
+    assert condition.message.count("renew it") == 1
 
 
 def test_clients_need_no_authority_unless_they_show_certificates() -> None:
