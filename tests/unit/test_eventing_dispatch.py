@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from gunicorn.config import Keepalive
 
 from local.eventing.delivery import Retries
 from local.eventing.dispatch import Dispatcher, Subscription
 from local.eventing.events import Event
 from local.eventing.faults import Faults
-from local.eventing.sender import Sender
+from local.eventing.sender import IDLE_SECONDS, Sender
 
 EVENT = Event(
     {"specversion": "1.0", "id": "1", "source": "/x", "type": "t", "knativebrokerttl": "7"},
@@ -129,3 +130,8 @@ def test_a_long_answer_is_cut_in_the_dead_letter() -> None:
     receiver = Talkative({})
     assert deliver(receiver, Retries())
     assert len(receiver.seen[-1][1]["ce-knativeerrordata"]) == 1024
+
+
+def test_an_idle_connection_is_given_up_before_a_functions_server_ends_it() -> None:
+    """An event that is sent on a connection that ends is lost until it is tried again."""
+    assert Keepalive.default / 2 >= IDLE_SECONDS
