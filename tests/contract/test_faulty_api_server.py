@@ -56,6 +56,7 @@ OWNED = (
 )  # fmt: skip
 FAULTY_DELIVERIES = 30
 MOST_ROUNDS = 20
+REPORTER = "zookeeper-functions"
 RATE = 0.25
 # Uids, hashes and times; what a namespace is called is in some hashes.
 CHANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{10,}|\d{4}-\d\d-\d\dT[\d:]+Z")
@@ -192,8 +193,11 @@ def _end_state(it: World, namespace: str) -> str:
     objects = [found for kind in OWNED for found in it.kube.list(kind, namespace)]
     ours = [_kept(found) for found in objects if found["metadata"].get("ownerReferences") or
             found["kind"] == PERSISTENT_VOLUME_CLAIM.name]  # fmt: skip
+    # The API server tells of its own repairs (of cluster IPs), at moments of its own.
     told = sorted(
-        f"{event['reason']}: {event['message']}" for event in it.kube.list(EVENT, namespace)
+        f"{event['reason']}: {event['message']}"
+        for event in it.kube.list(EVENT, namespace)
+        if event.get("reportingComponent") == REPORTER
     )
     status = cluster["status"]
     status["conditions"] = sorted(status["conditions"], key=lambda c: str(c["type"]))

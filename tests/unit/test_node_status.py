@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +17,7 @@ from local.node.events import Happening, event_name
 from local.node.exec_session import exit_status
 from local.node.network import AddressPool, link_name
 from local.node.nodes import node_status, places
-from local.node.probes import Timing, Verdict, probe_url
+from local.node.probes import Target, Timing, Verdict, look, probe_url
 from local.node.records import (
     Kind,
     Record,
@@ -26,6 +28,7 @@ from local.node.records import (
     should_restart,
 )
 from local.node.reporter import replacing_addresses, without_times
+from local.node.running import Running
 from local.node.status import Surroundings, pod_status
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -43,6 +46,30 @@ AROUND = Surroundings("10.244.255.11", "10.244.1.7", NOW, has_network=True)
 )
 def test_a_probe_asks_where_a_kubelet_would(action: dict[str, str], url: str) -> None:
     assert probe_url(action, "10.0.0.1", 80) == url
+
+
+@pytest.fixture
+def target() -> Target:
+    """A container without a process: a probe of its port needs none."""
+    return Target(cast(Running, None), "127.0.0.1", {})
+
+
+def test_a_pod_that_takes_connections_is_ready_however_late_the_node_looks(target: Target) -> None:
+    async def look_late(port: int) -> bool:
+        looking = asyncio.create_task(look({"tcpSocket": {"port": port}}, target, 0.1))
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # As on a machine where this program gets no processor for so long.
+        return (await looking).is_success
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert asyncio.run(look_late(listening.getsockname()[1]))
+
+
+def test_a_port_that_nobody_listens_at_is_not_ready(target: Target) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    outcome = asyncio.run(look({"tcpSocket": {"port": port}}, target, 1.0))
+    assert (outcome.is_success, outcome.said) == (False, "[Errno 111] Connection refused")
 
 
 def pod(policy: str = "Always", **status: Any) -> dict[str, Any]:
