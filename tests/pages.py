@@ -7,7 +7,9 @@ A block of commands is fenced without a language or as `sh`; what is only shown 
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,3 +100,19 @@ def commands(page: Path, heading: str = "") -> list[str]:
     found = [block for block in blocks(page) if block.is_run]
     below = [block for block in found if not heading or block.heading == heading]
     return [command for block in below for command in block.commands]
+
+
+def run(*commands: str, variables: Mapping[str, str], seconds: float, input: str = "") -> str:
+    """Run the commands in one shell, up to the first that fails; return what they printed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{commands}: {done.stdout}{done.stderr}"
+    return done.stdout

@@ -7,7 +7,6 @@ kept and released is the API server's and Helm's to say; tests/system/test_insta
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,25 +65,13 @@ def shell(server: ApiServer, tmp_path: Path) -> Shell:
     (folder / "kubectl").symlink_to(control_plane("kubectl"))
     (folder / "helm").symlink_to(ensure("helm", lambda _: None))
     variables = {
-        **os.environ,
         "KUBECONFIG": str(server.kubeconfig),
         "PATH": f"{folder}:{os.environ['PATH']}",
         "HELM_CACHE_HOME": str(tmp_path / "helm"),
     }
 
     def run(*lines: str, input: str = "") -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
-            env=variables,
-            cwd=ROOT,
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, f"{lines}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return pages.run(*lines, variables=variables, seconds=SECONDS, input=input)
 
     return run
 

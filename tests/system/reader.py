@@ -8,25 +8,36 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.platform.handle import Platform
 from local.platform.parts import python_path
+from tests import pages
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A shell whose kubectl means one namespace of a platform."""
+    """A shell whose kubectl means one namespace of a platform; `path` has further programs."""
 
     platform: Platform
     namespace: str
     folder: Path
     seconds: float = 300
+    path: tuple[Path, ...] = ()
+
+    def output(self, *commands: str) -> str:
+        """Run the commands up to the first that fails; return what they printed, and only that."""
+        here = [self._here(command) for command in commands]
+        return pages.run(*here, variables=self._variables(), seconds=self.seconds)
 
     def run(self, commands: Iterable[str]) -> str:
-        """Run the commands up to the first that fails; return what they said."""
+        """Run the commands up to the first that fails; return all that they said.
+
+        They may leave something running in the background, so nobody waits for the end of a pipe.
+        """
         lines = ["set -euo pipefail"]
         for command in commands:
             lines += [f"echo {shlex.quote(f'$ {command}')}", self._here(command)]
@@ -34,7 +45,7 @@ class Reader:
         with told.open("w") as output:
             code = subprocess.call(
                 ["timeout", str(self.seconds), "bash", "-c", "\n".join(lines)],
-                env=self._variables(),
+                env={**os.environ, **self._variables()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -58,12 +69,28 @@ class Reader:
         config["contexts"][0]["context"]["namespace"] = self.namespace
         own = self.folder / "kubeconfig"
         own.write_text(json.dumps(config))
-        path = f"{self.platform.state / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        folders = (self.platform.state / "bin", Path(sys.executable).parent, *self.path)
         return {
-            **os.environ,
             "KUBECONFIG": str(own),
-            "PATH": path,
+            "PATH": ":".join([*map(str, folders), os.environ["PATH"]]),
             "PYTHONPATH": python_path(),
             "OWN": str(self.folder),
             "NAMESPACE": self.namespace,
         }
+
+
+@contextmanager
+def forwarded(platform: Platform, namespace: str, pod: str, port: int) -> Iterator[int]:
+    """Run `kubectl port-forward` meanwhile; the port that it opened on this machine."""
+    command = [
+        *(str(platform.state / "bin" / "kubectl"), f"--kubeconfig={platform.kubeconfig}"),
+        *(f"--namespace={namespace}", "port-forward", f"pod/{pod}"),
+        *(f":{port}", "--address=127.0.0.1"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert forwarding.stdout is not None
+            said = forwarding.stdout.readline()
+            yield int(said.split("127.0.0.1:")[1].split()[0])
+        finally:
+            forwarding.kill()

@@ -6,7 +6,6 @@ On a platform of its own, because for a while it has no functions.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from local.go_tools import ensure
 from local.platform.handle import Platform, eventually
 from tests import pages
 from tests.system.clusters import FUNCTIONS, FUNCTIONS_NAMESPACE, Cluster, fresh_namespace, now
+from tests.system.reader import Reader
 from tests.system.writing import Writes, continuous_writes
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
@@ -57,28 +57,11 @@ def commands(page: str, heading: str) -> list[str]:
 
 
 def run(platform: Platform, *lines: str, namespace: str = "default") -> str:
-    """Run commands of a page as its reader would; return what they said."""
-    config = json.loads(platform.kubeconfig.read_text())
-    config["contexts"][0]["context"]["namespace"] = namespace
-    kubeconfig = platform.state / "reader.kubeconfig"
-    kubeconfig.write_text(json.dumps(config))
+    """Run commands of a page as its reader would, who has Helm too; return what they printed."""
+    folder = platform.state / "reader"
+    folder.mkdir(exist_ok=True)
     helm = ensure("helm", lambda _: None).parent
-    variables = {
-        **os.environ,
-        "KUBECONFIG": str(kubeconfig),
-        "PATH": f"{platform.state / 'bin'}:{helm}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
-        env=variables,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"{lines}: {done.stdout}{done.stderr}"
-    return done.stdout
+    return Reader(platform, namespace, folder, SECONDS, path=(helm,)).output(*lines)
 
 
 def remains(platform: Platform) -> list[str]:

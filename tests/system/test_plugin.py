@@ -132,21 +132,9 @@ def test_who_may_only_look_is_told_what_is_missing_and_nothing_is_guessed(
 
 @pytest.mark.soak
 def test_completion_knows_the_names(small: Cluster, tmp_path: Path) -> None:
-    config = json.loads(small.platform.kubeconfig.read_text())
-    config["contexts"][0]["context"]["namespace"] = small.namespace
-    own = tmp_path / "kubeconfig"
-    own.write_text(json.dumps(config))
-    folder = small.platform.state / "bin"
-    path = f"{folder}:{os.environ['PATH']}"
-    asked = subprocess.run(
-        [str(folder / "kubectl"), "__complete", "zk", "shell", "small", ""],
-        env={**os.environ, "PATH": path, "KUBECONFIG": str(own)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert asked.stdout.splitlines() == ["leader", "follower", "small-0", ":4"]
+    reader = Reader(small.platform, small.namespace, tmp_path)
+    asked = reader.output('kubectl __complete zk shell small ""')
+    assert asked.splitlines() == ["leader", "follower", "small-0", ":4"]
 
 
 @pytest.mark.soak

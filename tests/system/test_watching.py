@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from local.platform.handle import Platform
 from tests.expected import TESTS
 from tests.system.clusters import FUNCTIONS_NAMESPACE, Cluster
+from tests.system.reader import Reader
 
 pytestmark = pytest.mark.system
 
@@ -33,26 +34,18 @@ def monitored(product: Platform, shared_namespace: str) -> Iterator[Cluster]:
         product.kubectl("delete", "-f", str(CRDS), "--ignore-not-found", "--wait=false")
 
 
-def _lines(cluster: Cluster) -> list[dict[str, Any]]:
+def _lines(cluster: Cluster, folder: Path) -> list[dict[str, Any]]:
     """Return what the functions logged about the change, found by the commands of the page."""
     script = PAGE.read_text().split("```sh\nkubectl apply -f config/samples")[1].split("```")[0]
     _, *commands = script.splitlines()
-    named = "\n".join(commands).replace(
-        "get zkcluster", f"--namespace={cluster.namespace} get zkcluster"
-    )
-    kubectl = cluster.platform.state / "bin" / "kubectl"
-    shell = (
-        f'kubectl() {{ "{kubectl}" --kubeconfig="{cluster.platform.kubeconfig}" "$@"; }}\n{named}'
-    )
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", shell],
-        capture_output=True, text=True, timeout=SECONDS, check=True,
-    )  # fmt: skip
-    return [json.loads(line[line.index("{") :]) for line in done.stdout.splitlines()]
+    printed = Reader(cluster.platform, cluster.namespace, folder, SECONDS).output(*commands)
+    return [json.loads(line[line.index("{") :]) for line in printed.splitlines()]
 
 
-def test_one_apply_is_followed_through_the_logs_by_one_id(monitored: Cluster) -> None:
-    steps = [line for line in _lines(monitored) if line["message"] == "step"]
+def test_one_apply_is_followed_through_the_logs_by_one_id(
+    monitored: Cluster, tmp_path: Path
+) -> None:
+    steps = [line for line in _lines(monitored, tmp_path) if line["message"] == "step"]
     named = f"{monitored.namespace}/small"
     assert {line["cluster"] for line in steps} == {named}
     assert {line["function"] for line in steps} >= {"reconcile-cluster", "scale", "observe"}
