@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.platform.handle import Platform, eventually
+from tests.system.reader import forwarded
 
 pytestmark = pytest.mark.system
 
@@ -49,21 +48,8 @@ class Pods:
         }
         self.apply(pod)
 
-    @contextmanager
-    def forward(self, name: str, port: int) -> Iterator[int]:
-        """Run `kubectl port-forward` and tell the port it opened on the host."""
-        command = [
-            *(str(self._platform.state / "bin" / "kubectl"), f"--namespace={self._namespace}"),
-            *(f"--kubeconfig={self._platform.kubeconfig}", "port-forward", f"pod/{name}"),
-            *(f":{port}", "--address=127.0.0.1"),
-        ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forwarding:
-            try:
-                assert forwarding.stdout is not None
-                said = forwarding.stdout.readline()
-                yield int(said.split("127.0.0.1:")[1].split()[0])
-            finally:
-                forwarding.kill()
+    def forward(self, name: str, port: int) -> AbstractContextManager[int]:
+        return forwarded(self._platform, self._namespace, name, port)
 
     def apply(self, *objects: dict[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
