@@ -57,12 +57,12 @@ class Platform:
         """Run kubectl on the host as admin; `check` raises with what kubectl said."""
         program = str(State(self.state).folder / "bin" / "kubectl")
         variables = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-        return _run([program, *words], variables, input, check=check)
+        return completed([program, *words], variables, input, check=check)
 
     def run(self, *command: str, input: str | None = None, check: bool = True) -> Completed:
         """Run a command inside the platform's network."""
         inside = command_inside(State(self.state), command)
-        return _run(inside, environment(State(self.state)), input, check=check)
+        return completed(inside, environment(State(self.state)), input, check=check)
 
     def local(
         self,
@@ -74,7 +74,7 @@ class Platform:
         """Run `python -m local` for this platform, with `extra` in its environment."""
         command = [sys.executable, "-m", "local", words[0], f"--state={self.state}", *words[1:]]
         variables = {**os.environ, "PYTHONPATH": python_path(), **(extra or {})}
-        return _run(command, variables, None, check=check, seconds=seconds)
+        return completed(command, variables, check=check, seconds=seconds)
 
 
 def eventually(look: Callable[[], Answer], *, seconds: float = 30.0, what: str = "") -> Answer:
@@ -89,18 +89,19 @@ def eventually(look: Callable[[], Answer], *, seconds: float = 30.0, what: str =
         time.sleep(POLL_SECONDS)
 
 
-def _run(
+def completed(
     command: list[str],
-    variables: dict[str, str],
-    text: str | None,
+    variables: Mapping[str, str],
+    text: str | None = None,
     *,
     check: bool,
     seconds: float = COMMAND_SECONDS,
 ) -> Completed:
+    """Run a command from the checkout; what it said is in the failure, if it is to be checked."""
     done = subprocess.run(
         command,
         env=variables,
-        input=text if text is not None else "",
+        input=text or "",
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.platform.handle import Completed, Platform, eventually
+from local.platform.handle import Completed, Platform, completed, eventually
 
 FUNCTIONS = "zookeeper-functions"
 CLIENT = "e2e-client"
@@ -40,12 +40,12 @@ class Elsewhere(Platform):
         return self.state / "proxy.json"
 
     def kubectl(self, *words: str, input: str | None = None, check: bool = True) -> Completed:
-        return self._said(["kubectl", *words], input or "", check=check)
+        return self._said(["kubectl", *words], input, check=check)
 
     def run(self, *command: str, input: str | None = None, check: bool = True) -> Completed:
         """Run a command in the pod."""
         there = self.inside([self._placed(word) for word in command])
-        return self._said(there, input or "", check=check)
+        return self._said(there, input, check=check)
 
     def inside(self, command: list[str]) -> list[str]:
         """Return the call of kubectl that runs a command in the pod, made at the first time."""
@@ -66,20 +66,8 @@ class Elsewhere(Platform):
             return "python3"
         return self.put(Path(word)) if word.startswith("/") and Path(word).is_file() else word
 
-    def _said(self, command: list[str], text: str, *, check: bool) -> Completed:
-        done = subprocess.run(
-            command,
-            env=self.environment(),
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        if check and done.returncode != 0:
-            said = f"{done.stdout}{done.stderr}"
-            raise AssertionError(f"`{' '.join(command)}` ended with {done.returncode}: {said}")
-        return done
+    def _said(self, command: list[str], text: str | None, *, check: bool) -> Completed:
+        return completed(command, self.environment(), text, check=check, seconds=COMMAND_SECONDS)
 
 
 def place_of(file: Path) -> str:
