@@ -15,6 +15,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from tests.listener import Listener
+
 BLOCK = 16 << 10
 STALL_SECONDS = 30.0
 HEAD_ENDS = b"\r\n\r\n"
@@ -106,11 +108,11 @@ class Proxy:
     heads: list[str] = field(default_factory=list)
     _planned: list[_Planned] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _listening: socket.socket = field(default_factory=socket.socket)
+    _listener: Listener = field(init=False)
 
     @property
     def port(self) -> int:
-        return int(self._listening.getsockname()[1])
+        return self._listener.port
 
     def plan(self, method: str, text: str, mishap: Mishap, times: int = 1) -> None:
         """Do harm to the next requests of a method with `text` in their target."""
@@ -123,22 +125,11 @@ class Proxy:
 
     def __enter__(self) -> Self:
         # Little is on the way, so that a stall is felt by who sends.
-        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BLOCK)
-        self._listening.bind(("127.0.0.1", 0))
-        self._listening.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve, buffer=BLOCK)
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=[client], daemon=True).start()
+        self._listener.close()
 
     def _serve(self, client: socket.socket) -> None:
         with ExitStack() as open_sockets, suppress(OSError):

@@ -595,6 +595,15 @@ def simulation() -> Simulation:
     return new_simulation()
 
 
+@pytest.fixture(scope="session")
+def serving() -> Simulation:
+    """A cluster that serves, to be forked."""
+    simulation = new_simulation()
+    simulation.apply("small", "default", replicas=3)
+    simulation.settle()
+    return simulation
+
+
 def new_simulation() -> Simulation:
     """Return a world with nothing in it."""
     faults = Faults()

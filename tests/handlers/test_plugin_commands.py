@@ -28,20 +28,12 @@ from kubectl_zk.problem import (
     USAGE,
     Problem,
 )
-from tests.handlers.conftest import Simulation, new_simulation
+from tests.handlers.conftest import Simulation
 from tests.handlers.job_controller import Ending
 from tests.handlers.plugin import Plugin
 
 SMALL = Ref(CLUSTER, "default", "small")
 S3 = ("--s3", "--bucket", "backups", "--endpoint", "https://s3.example.com", "--secret", "store")
-
-
-@pytest.fixture(scope="module")
-def serving() -> Simulation:
-    simulation = new_simulation()
-    simulation.apply("small", "default", replicas=3)
-    simulation.settle()
-    return simulation
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from functions.api.kinds import POD
 from tests.expected import TESTS, check_text
-from tests.handlers.conftest import Simulation, new_simulation
+from tests.handlers.conftest import Simulation
 from tests.handlers.plugin import Plugin
 
 GOLDEN = TESTS / "golden" / "plugin"
@@ -21,14 +21,6 @@ MAY_NOT_EXEC = (
     'pods "small-0" is forbidden: User "eve" cannot create resource "pods/exec" in API group "" '
     'in the namespace "default"'
 )
-
-
-@pytest.fixture(scope="module")
-def serving() -> Simulation:
-    simulation = new_simulation()
-    simulation.apply("small", "default", replicas=3)
-    simulation.settle()
-    return simulation
 
 
 @pytest.fixture(scope="module")

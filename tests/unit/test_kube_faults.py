@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from functions.adapters.kubernetes.api import KubernetesApi
 from functions.adapters.kubernetes.rest import LONGEST_PAUSE, MOST_SENDS, Rest
 from functions.api.errors import Denied, Unavailable
 from functions.api.kinds import CONFIG_MAP, POD, Ref
+from tests.listener import Listener
 
 IT = Ref(CONFIG_MAP, "here", "it")
 ZOO = Ref(POD, "here", "zoo-0")
@@ -77,33 +77,23 @@ class Script:
     answers: list[Any] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     pools: list[urllib3.PoolManager] = field(default_factory=list)
-    _listening: socket.socket = field(default_factory=socket.socket)
+    _listener: Listener = field(init=False)
 
     def says(self, *answers: Any, timeout: float = PATIENT) -> KubernetesApi:
         self.answers[:] = answers
         self.asked.clear()
         pool = urllib3.PoolManager()
         self.pools.append(pool)
-        url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{self._listener.port}"
         return KubernetesApi(Rest(pool, url, credentials=NoToken(), timeout=timeout))
 
     def start(self) -> None:
-        self._listening.bind(("127.0.0.1", 0))
-        self._listening.listen(8)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve)
 
     def close(self) -> None:
         for pool in self.pools:
             pool.clear()
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=[client], daemon=True).start()
+        self._listener.close()
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
