@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +36,9 @@ from tests.unit.planned import NOW, cluster, pod
 DOMAIN = "zk.apps.svc.cluster.local"
 CLIENTS = "zk-client.apps.svc.cluster.local"
 AUTHORITY = authority()
+LOCKED = AUTHORITY.key.private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open")
+).decode()
 GOOD = manifest("certs", "apps", AUTHORITY.secret(f"*.{DOMAIN}", CLIENTS))
 PLAINLY, ENCRYPTED = cluster(), cluster(tls={"quorum": {"secretName": "certs"}})
 QUORUM = {"tls": {"quorum": {"secretName": "certs"}}}
@@ -245,6 +252,7 @@ def _with(**files: str) -> Manifest:
         pytest.param(_with(**{"ca.crt": "x"}), "ca.crt of the Secret certs is no", id="ca-no-pem"),
         pytest.param(_with(**{"tls.crt": "x"}), "is no certificate in PEM", id="no-pem"),
         pytest.param(_with(**{"tls.key": "x"}), "without a password", id="key-no-pem"),
+        pytest.param(_with(**{"tls.key": LOCKED}), "without a password", id="key-with-one"),
         pytest.param(
             _with(**{"tls.key": key_text(AUTHORITY.key)}), "is not the key of", id="another-key"
         ),
@@ -286,6 +294,12 @@ def test_a_certificate_with_a_strange_part_is_said_to_be_unusable(old: str, new:
     )
 
 
+def test_of_a_chain_the_first_certificate_is_the_servers() -> None:
+    content = AUTHORITY.secret(f"*.{DOMAIN}", CLIENTS)
+    chain = manifest("certs", "apps", {**content, "tls.crt": content["tls.crt"] + AUTHORITY.text})
+    assert _said(_decide(CLIENT, secret=chain)) == ("True", "AsWanted")
+
+
 def test_names_are_the_same_in_capitals() -> None:
     secret = manifest("certs", "apps", AUTHORITY.secret(f"*.{DOMAIN}".upper(), CLIENTS.title()))
     assert _said(_decide(CLIENT, secret=secret)) == ("True", "AsWanted")
@@ -293,7 +307,7 @@ def test_names_are_the_same_in_capitals() -> None:
 
 def test_only_rsa_and_ec_keys_are_taken() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.serialization import NoEncryption
 
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
