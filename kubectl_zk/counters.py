@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.adapters.agent import stats_of
 from functions.adapters.words import parse_srvr
 from functions.api.errors import Unavailable
 from functions.planning.ensemble import ServerStats
 
-_NUMBERS = ("Epoch", "Counter", "Connections", "NodeCount", "Outstanding", "Received", "Sent")
+_NUMBERS = ("Outstanding", "Received", "Sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,8 @@ def of_agent(told: Mapping[str, Any], where: str) -> Counters:
     """Return what an agent's `GET /status` says; raises Unavailable when it is none."""
     try:
         numbers = {name: int(told[name]) for name in _NUMBERS}
-        mode, version = str(told["Role"]), str(told["Version"]).partition("-")[0]
         latency = float(told["AvgLatency"])
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"The agent of {where} does not say how its server is.") from error
-    zxid = numbers["Epoch"] << 32 | numbers["Counter"]
-    stats = ServerStats(mode, zxid, version, numbers["Connections"], numbers["NodeCount"])
+    stats = stats_of(told, where)
     return Counters(stats, latency, numbers["Outstanding"], numbers["Received"], numbers["Sent"])

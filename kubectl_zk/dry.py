@@ -6,14 +6,13 @@ long as one delivery of the real function.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from functions.adapters.memory import MemoryKube
 from functions.api.errors import Unavailable
 from functions.api.kinds import NODE, Kind, Ref
 from functions.api.manifest import Manifest, Selector, ref_of
-from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, ServerStats
 from functions.runtime.world import Kube, ZooKeeperReader
 
 Manifests = list[Manifest]
@@ -104,8 +103,8 @@ class DryServers:
         joining: str,
         leaving: str,
         from_config: int,
-        passwords: Sequence[str],
+        login: Login,
     ) -> EnsembleConfig:
-        del host, port, from_config, passwords
-        self.changes.append(f"add {joining}" if joining else f"take out server {leaving}")
+        del host, port, from_config, login
+        self.changes.append(f"take out server {leaving}" if leaving else f"add {joining}")
         raise PlanEnds("Then it looks again.")

@@ -16,6 +16,7 @@ from functions.api.status import Condition
 from functions.api.status import Server as StatusOfServer
 from functions.manifests.names import ordinal_of, selector
 from functions.planning.seen import SeenPod, seen_pod
+from functions.runtime.reading import port_to_ask
 from kubectl_zk import finding
 from kubectl_zk.counters import Counters
 from kubectl_zk.problem import may_not
@@ -115,7 +116,7 @@ def _ask(session: Session, pod: SeenPod | None, port: int) -> Counters | str:
     if pod is None or not pod.address:
         return "its pod has no address" if pod is not None else "there is no pod to ask"
     try:
-        answer = session.servers.counters(pod.address, port)
+        answer = session.servers.counters(pod.address, port_to_ask(pod, port))
     except Unavailable as error:
         return may_not(str(error))
     return answer if answer.stats.mode else "it serves nobody"

@@ -19,6 +19,7 @@ from functions.manifests.names import selector
 from functions.planning.seen import seen_pod
 from functions.runtime.events import reference_event
 from functions.runtime.function import FUNCTIONS
+from functions.runtime.reading import port_to_ask
 from functions.runtime.rendering import render
 from functions.runtime.rendering_world import RenderedWorld
 from functions.runtime.settings import Settings
@@ -106,7 +107,8 @@ def _why_servers_cannot_be_asked(session: Session, cluster: ZooKeeperCluster) ->
     for pod in (seen_pod(it) for it in found):
         if pod.address:
             try:
-                session.servers.stats(pod.address, cluster.spec.config.client_port)
+                port = port_to_ask(pod, cluster.spec.config.client_port)
+                session.servers.stats(pod.address, port)
             except MissingRight as error:
                 return may_not(str(error))
             except Unavailable:

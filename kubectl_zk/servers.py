@@ -27,7 +27,10 @@ from kubectl_zk.counters import Counters, of_agent, of_word
 
 SECONDS = 8.0
 # The port is on the pod's own loopback, whatever network policies say of it.
-_ASK = 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf %s "$2" >&3 && cat <&3'
+_ASK = (
+    'for port in $1; do exec 3<>"/dev/tcp/127.0.0.1/$port" && break; done; '
+    'printf %s "$2" >&3 && cat <&3'
+)
 # kubectl reads a denial from a websocket, and says it in one of several ways (tried).
 _FORBIDDEN = ("(Forbidden)", " is forbidden: User ")
 _NO_EXEC = 'User "you" cannot create resource "pods/exec"'
@@ -45,8 +48,14 @@ class Pods(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Pod:
+    """`ports` are those at which its agent looks for the server, the clients' first."""
+
     name: str
-    client_port: int
+    ports: tuple[str, ...]
+
+    def at(self, port: int) -> str:
+        """Return where the server is asked inside the pod: if its agent is meant, as that does."""
+        return " ".join(self.ports) if port == AGENT_PORT else str(port)
 
 
 class ServersBehindKubernetes:
@@ -74,7 +83,7 @@ class ServersBehindKubernetes:
         try:
             return of_agent(self._of_agent(pod, port, "/status"), pod.name)
         except Unavailable as error:
-            return of_word(self._word(pod.name, port, "srvr", error), pod.name)
+            return of_word(self._word(pod, port, "srvr", error), pod.name)
 
     def _config(self, host: str, port: int) -> EnsembleConfig:
         pod = self._pod(host)
@@ -82,12 +91,13 @@ class ServersBehindKubernetes:
             told = self._of_agent(pod, port, "/get")
             return parse_conf(str(told.get("record", "")), pod.name)
         except Unavailable as error:
-            return parse_conf(self._word(pod.name, port, "conf", error), pod.name)
+            return parse_conf(self._word(pod, port, "conf", error), pod.name)
 
     def _of_agent(self, pod: _Pod, port: int, path: str) -> Mapping[str, Any]:
-        if port != pod.client_port:
+        clients = pod.ports[:1]
+        if not clients or (port != AGENT_PORT and (str(port),) != clients):
             # While a restore looks at servers behind a closed port, agents look at the clients'.
-            raise Unavailable(f"The agent of {pod.name} looks at port {pod.client_port}.")
+            raise Unavailable(f"The agent of {pod.name} looks at port {' '.join(clients)}.")
         return self._proxied(pod.name, AGENT_PORT, path)
 
     def _disk(self, host: str) -> DiskReport:
@@ -100,12 +110,12 @@ class ServersBehindKubernetes:
         except Refused as error:
             raise Unavailable(f"{name} cannot be asked `GET {path}`: {error}") from error
 
-    def _word(self, pod: str, port: int, word: str, otherwise: Unavailable) -> str:
+    def _word(self, pod: _Pod, port: int, word: str, otherwise: Unavailable) -> str:
         """Ask inside the pod; who lacks both rights is told of the first."""
-        inside = ("bash", "-c", _ASK, "ask", str(port), word)
-        where = ("-n", self._namespace, pod, "-c", SERVER_CONTAINER)
+        inside = ("bash", "-c", _ASK, "ask", pod.at(port), word)
+        where = ("-n", self._namespace, pod.name, "-c", SERVER_CONTAINER)
         try:
-            return _run((*self._kubectl, "exec", *where, "--", *inside), pod)
+            return _run((*self._kubectl, "exec", *where, "--", *inside), pod.name)
         except MissingRight as error:
             raise (otherwise if isinstance(otherwise, MissingRight) else error) from error
 
@@ -128,15 +138,15 @@ def _has_address(pod: Manifest) -> bool:
 
 
 def _seen(pod: Manifest) -> _Pod:
-    """Return the pod with the port that its agent looks at; 0 for one without an agent."""
-    told = [
-        variable["value"]
+    """Return the pod with the ports that its agent looks at; none for one without an agent."""
+    told = {
+        variable["name"]: variable.get("value", "")
         for container in pod.get("spec", {}).get("containers", ())
         if container["name"] == AGENT_CONTAINER
         for variable in container.get("env", ())
-        if variable["name"] == "CLIENT_PORT"
-    ]
-    return _Pod(pod["metadata"]["name"], int(told[0]) if told else 0)
+    }
+    ports = (told.get(name, "") for name in ("CLIENT_PORT", "QUARANTINE_PORT"))
+    return _Pod(pod["metadata"]["name"], tuple(port for port in ports if port))
 
 
 def _run(command: Sequence[str], pod: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.ports import quarantine_port
 from functions.api.status import Server
 from functions.manifests.names import SERVER_CONTAINER, ordinal_of
 from kubectl_zk import finding
@@ -28,10 +29,16 @@ def shell(session: Session, asked: argparse.Namespace) -> int:
     cluster = finding.cluster(session, asked.name)
     pod = _server(cluster, asked.server)
     terminal = ("-t",) if session.terminal.answer is not None and not asked.words else ()
-    at = f"localhost:{cluster.spec.config.client_port}"
+    at = ",".join(f"localhost:{port}" for port in _ports(cluster))
     client = ("bash", "-c", QUIETLY, cluster.spec.config.config_dir, "-server", at, *asked.words)
     where = ("-n", session.namespace, pod, "-c", SERVER_CONTAINER)
     return session.launch(("exec", "-i", *terminal, *where, "--", *client))
+
+
+def _ports(cluster: ZooKeeperCluster) -> list[int]:
+    """Return where a server may answer its own pod; zkCli.sh finds the one that it does."""
+    port = cluster.spec.config.client_port
+    return [port] if cluster.spec.tls.client is None else [quarantine_port(cluster.spec), port]
 
 
 def _server(cluster: ZooKeeperCluster, wanted: str | None) -> str:

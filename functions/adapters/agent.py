@@ -1,4 +1,4 @@
-"""Asking the agent beside a server what its volume holds.
+"""Asking the agent beside a server what its volume holds, and what the server says of itself.
 
 What answers at a pod's address need not be our agent, so every field of the answer is checked.
 """
@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.http import get, parse_json
-from functions.adapters.words import within
+from functions.adapters.http import get, get_json, parse_json
+from functions.adapters.words import (
+    LARGEST_INT,
+    LARGEST_LONG,
+    LARGEST_ZXID,
+    NOT_SERVING,
+    parse_conf,
+    within,
+)
 from functions.api.errors import Unavailable
-from functions.planning.ensemble import DiskReport
+from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from functions.planning.member_list import parse_member
 
 # `functions.api.ports` says the same to the pods; reading it here would load the API's models.
@@ -19,10 +26,39 @@ AGENT_PORT = 1988
 PATH = "/disk"
 # Looking for the last transaction in a large log takes a while; a frozen agent costs this much.
 DISK_SECONDS = 5.0
-LARGEST_ZXID = (1 << 64) - 1
 LARGEST_EPOCH = (1 << 32) - 1
 LARGEST_ID = (1 << 31) - 1
 LONGEST_UID = 64
+LONGEST_WORD = 32
+
+
+def ask_stats(host: str, port: int, *, timeout: float) -> ServerStats:
+    """Return what the server said to its agent; one that serves nobody has no mode."""
+    where, answer = f"{host}:{port}", get("/status", host, port, timeout=timeout)
+    if NOT_SERVING.encode() in answer:
+        return ServerStats(mode="", zxid=0, version="", connections=0)
+    return stats_of(parse_json("/status", answer, where), where)
+
+
+def stats_of(told: Mapping[str, Any], where: str) -> ServerStats:
+    """Return what an agent's `GET /status` says; raises Unavailable when it is not one of it."""
+    try:
+        epoch, count = (within(int(told[name]), LARGEST_EPOCH) for name in ("Epoch", "Counter"))
+        return ServerStats(
+            mode=str(told["Role"])[:LONGEST_WORD],
+            zxid=epoch << 32 | count,
+            version=str(told["Version"]).partition("-")[0][:LONGEST_WORD],
+            connections=within(int(told["Connections"]), LARGEST_INT),
+            nodes=within(int(told["NodeCount"]), LARGEST_LONG),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise Unavailable(f"The agent of {where} does not say how its server is.") from error
+
+
+def ask_config(host: str, port: int, *, timeout: float) -> EnsembleConfig:
+    """Return the member list that the server told its agent."""
+    told = get_json("/get", host, port, timeout=timeout)
+    return parse_conf(str(told.get("record", "")), f"{host}:{port}")
 
 
 def ask_disk(host: str, port: int, *, timeout: float = DISK_SECONDS) -> DiskReport:

@@ -17,7 +17,7 @@ MAX_BYTES = 64 * 1024
 # Who does not even answer that is cut off, or gone.
 CONNECT_SECONDS = 2.0
 
-_NOT_SERVING = "not currently serving requests"
+NOT_SERVING = "not currently serving requests"
 _NOT_ALLOWED = "not in the whitelist"
 # Whoever is at the address may answer, and what is read here ends in a status: no word and no
 # number may be longer than a server's own.
@@ -30,9 +30,9 @@ _LATENCY = re.compile(
 )
 _COUNT = re.compile(r"^(Received|Sent|Outstanding):[ \t]*([0-9]{1,18})\r?$", re.MULTILINE)
 _FIELD = re.compile(r"^(Connections|Zxid|Mode|Node count):[ \t]*(\S{1,32})\r?$", re.MULTILINE)
-_LARGEST_INT = (1 << 31) - 1
-_LARGEST_LONG = (1 << 63) - 1
-_LARGEST_ZXID = (1 << 64) - 1
+LARGEST_INT = (1 << 31) - 1
+LARGEST_LONG = (1 << 63) - 1
+LARGEST_ZXID = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def parse_stats(text: str, where: str) -> ServerStats:
 
 def parse_srvr(text: str, where: str) -> Srvr:
     """Return what an answer to `srvr` says; a server that serves nobody has no mode."""
-    if _NOT_SERVING in text:
+    if NOT_SERVING in text:
         return Srvr(ServerStats(mode="", zxid=0, version="", connections=0))
     fields, release = dict(_FIELD.findall(text)), _RELEASE.search(text)
     try:
@@ -102,11 +102,11 @@ def parse_srvr(text: str, where: str) -> Srvr:
 def _stats(fields: Mapping[str, str], version: re.Match[str] | None) -> ServerStats:
     return ServerStats(
         mode=fields["Mode"],
-        zxid=within(int(fields["Zxid"], 16), _LARGEST_ZXID),
+        zxid=within(int(fields["Zxid"], 16), LARGEST_ZXID),
         version=version[1] if version else "",
-        connections=within(int(fields["Connections"]), _LARGEST_INT),
+        connections=within(int(fields["Connections"]), LARGEST_INT),
         # It comes last: without it the answer was cut off.
-        nodes=within(int(fields["Node count"]), _LARGEST_LONG),
+        nodes=within(int(fields["Node count"]), LARGEST_LONG),
     )
 
 
@@ -132,8 +132,8 @@ def within(number: int, largest: int) -> int:
 
 def parse_conf(text: str, where: str) -> EnsembleConfig:
     """Return the member list in an answer to `conf`."""
-    if _NOT_SERVING in text:
-        raise Unavailable(f"{where} is {_NOT_SERVING}: it has no member list to show.")
+    if NOT_SERVING in text:
+        raise Unavailable(f"{where} is {NOT_SERVING}: it has no member list to show.")
     try:
         return parse_config(text)
     except ValueError as error:

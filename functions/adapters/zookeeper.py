@@ -7,14 +7,14 @@ writes to must stay as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from functions.adapters.agent import AGENT_PORT, ask_disk
+from functions.adapters.agent import AGENT_PORT, ask_config, ask_disk, ask_stats
 from functions.adapters.words import ask, parse_conf, parse_stats
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, ServerStats, Trust
 from functions.planning.member_list import parse_config
 
 LOOK_SECONDS = 2.0
@@ -37,10 +37,14 @@ class ZooKeeperServers:
 
     def stats(self, host: str, port: int) -> ServerStats:
         """Ask `srvr`: mode (empty while the server serves nobody), zxid, version."""
+        if port == self._agent_port:
+            return ask_stats(host, port, timeout=self._look)
         return parse_stats(ask("srvr", host, port, timeout=self._look), f"{host}:{port}")
 
     def config(self, host: str, port: int) -> EnsembleConfig:
         """Ask `conf` for the committed member list, as this server knows it."""
+        if port == self._agent_port:
+            return ask_config(host, port, timeout=self._look)
         return parse_conf(ask("conf", host, port, timeout=self._look), f"{host}:{port}")
 
     def disk(self, host: str) -> DiskReport:
@@ -55,7 +59,7 @@ class ZooKeeperServers:
         joining: str,
         leaving: str,
         from_config: int,
-        passwords: Sequence[str],
+        login: Login,
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user.
 
@@ -63,24 +67,26 @@ class ZooKeeperServers:
         """
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
-        if not self.stats(host, port).mode:
+        if not self.stats(host, self._agent_port if login.trust else port).mode:
             # Opening a session with it would only take longer to fail.
             raise Unavailable(f"{host}:{port} is not currently serving requests.")
-        with _translated(f"{host}:{port}"), self._session(host, port, passwords) as session:
+        with _translated(f"{host}:{port}"), self._session(host, port, login) as session:
             answer = session.reconfig_async(joining or None, leaving or None, None, from_config)
             data, _ = answer.get(timeout=self._change)
             return parse_config(data.decode())
 
     @contextmanager
-    def _session(self, host: str, port: int, passwords: Sequence[str]) -> Iterator[Any]:
+    def _session(self, host: str, port: int, login: Login) -> Iterator[Any]:
         # Imported late: most calls of most functions only look.
         from kazoo.client import KazooClient
         from kazoo.handlers.threading import KazooTimeoutError
 
+        handler = _handler(login.trust)
         session = KazooClient(
+            handler=handler,
             hosts=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             timeout=self._change,
-            auth_data=[("digest", f"super:{password}") for password in passwords],
+            auth_data=[("digest", f"super:{password}") for password in login.passwords],
             # A lost connection must not be mended behind our back: the request would be sent
             # again although it may have taken effect.
             connection_retry={"max_tries": 0},
@@ -92,13 +98,24 @@ class ZooKeeperServers:
         except KazooTimeoutError as error:
             session.close()
             raise Unavailable(
-                f"{host}:{port} opens no session: {error}. Nothing changed."
+                f"{host}:{port} opens no session: {getattr(handler, 'failure', '') or error}. "
+                "Nothing changed."
             ) from error
         try:
             yield session
         finally:
             session.stop()
             session.close()
+
+
+def _handler(trust: Trust | None) -> Any:
+    """Return what makes kazoo's connections; nothing: its own, without TLS."""
+    if trust is None:
+        return None
+    # Imported late: few ensembles take sessions by TLS alone.
+    from functions.adapters.encrypted import EncryptedHandler
+
+    return EncryptedHandler(trust)
 
 
 @contextmanager

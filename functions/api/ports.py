@@ -38,7 +38,8 @@ def _ports(it: ClusterSpec) -> list[int]:
 def quarantine_port(it: ClusterSpec) -> int:
     """Return the client port of servers whose data was restored and has not been looked at yet.
 
-    No client knows it, and nothing else in the pod listens there.
+    No client knows it, and nothing else in the pod listens there. On the pod's loopback it is where
+    servers that take clients by TLS alone answer their own pod.
     """
     taken = {AGENT_PORT, PROGRESS_PORT, it.admin_server.port, it.metrics.port, *_ports(it)}
     return next(port for port in range(_FIRST_QUARANTINE_PORT, 1 << 16) if port not in taken)

@@ -36,8 +36,8 @@ class ClientTls(Spec):
     """The port for clients that speak TLS. A change rolls the servers."""
     plaintext: Bool = False
     """Whether clients may go on without TLS. Set true while they move: otherwise, once every server
-    speaks TLS, the NetworkPolicy lets nobody but the functions and backups in at
-    spec.config.clientPort."""
+    speaks TLS, the servers are rolled to listen at spec.config.clientPort no more. A change rolls
+    the servers."""
     client_auth: Literal["none", "want", "need"] = "none"
     """Whether clients show a certificate of their own, signed by ca.crt: none does not ask, want
     checks one that is shown, need refuses clients without."""

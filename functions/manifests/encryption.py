@@ -19,6 +19,10 @@ PHASE_ANNOTATION = "zookeeper.example.com/quorum-tls"
 QUORUM_SECRET_ANNOTATION = "zookeeper.example.com/quorum-tls-secret"
 CLIENT_PORT_ANNOTATION = "zookeeper.example.com/client-tls-port"
 CERTIFICATE_ANNOTATION = "zookeeper.example.com/client-certificate"
+# The restore after whose end a pod was made: before, servers start without the port for TLS.
+OPENED_ANNOTATION = "zookeeper.example.com/restored"
+PLAINTEXT_ANNOTATION = "zookeeper.example.com/client-plaintext"
+CLOSED = "closed"
 
 # The Secrets as they are, which only our own programs see, and what is made of them for ZooKeeper.
 SECRETS_MOUNT = "/tls-secrets"
@@ -55,6 +59,8 @@ class Encryption:
     """Where clients are spoken to by TLS; 0: nowhere."""
     certificate: str = ""
     """The fingerprint of the clients' Secret, where only a restart makes a server read it."""
+    is_plaintext_closed: bool = False
+    """Whether the server listens without TLS on its pod's loopback alone."""
 
     def annotations(self) -> dict[str, str]:
         """Return what a pod says of itself; a pod without TLS says nothing."""
@@ -66,6 +72,7 @@ class Encryption:
             **(quorum if self.phase is not Phase.PLAIN else {}),
             **({CLIENT_PORT_ANNOTATION: str(self.client_port)} if self.client_port else {}),
             **({CERTIFICATE_ANNOTATION: self.certificate} if self.certificate else {}),
+            **({PLAINTEXT_ANNOTATION: CLOSED} if self.is_plaintext_closed else {}),
         }
 
 
@@ -79,6 +86,7 @@ def encryption_of(annotations: Mapping[str, str]) -> Encryption:
         annotations.get(QUORUM_SECRET_ANNOTATION, ""),
         _port_of(annotations),
         annotations.get(CERTIFICATE_ANNOTATION, ""),
+        annotations.get(PLAINTEXT_ANNOTATION) == CLOSED,
     )
 
 

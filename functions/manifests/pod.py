@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
+from functions.api.ports import quarantine_port
 from functions.manifests.container import (
     CONFIG_VOLUME,
     container_security,
@@ -11,7 +14,7 @@ from functions.manifests.container import (
     pod_security,
     pull_policy,
 )
-from functions.manifests.encryption import Encryption, server_mounts, tls_volumes
+from functions.manifests.encryption import OPENED_ANNOTATION, Encryption, server_mounts, tls_volumes
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
 from functions.manifests.names import (
@@ -79,7 +82,7 @@ def _opening_annotation(cluster: ZooKeeperCluster) -> dict[str, str]:
     (docs/decisions/0012).
     """
     is_due = cluster.spec.tls.client is not None and cluster.status.restored
-    return {"zookeeper.example.com/restored": str(cluster.status.restored)} if is_due else {}
+    return {OPENED_ANNOTATION: str(cluster.status.restored)} if is_due else {}
 
 
 def _pull_secrets(cluster: ZooKeeperCluster) -> Manifest:
@@ -99,7 +102,7 @@ def _server(cluster: ZooKeeperCluster, encryption: Encryption) -> Manifest:
         "env": _server_env(cluster),
         "ports": _ports(cluster),
         "resources": cluster.spec.resources.model_dump(by_alias=True),
-        **_probes(cluster),
+        **_probes(cluster, encryption),
         "securityContext": container_security(),
         "volumeMounts": [*mounts(cluster), *server_mounts(cluster, encryption)],
     }  # fmt: skip
@@ -150,19 +153,28 @@ def _ports(cluster: ZooKeeperCluster) -> list[Manifest]:
     return ports
 
 
-def _ask(port: int, word: str, expected: str) -> Manifest:
-    """Return a probe that asks one four-letter word with bash alone: no JVM, no Python."""
-    script = f'exec 3<>/dev/tcp/127.0.0.1/{port} && printf {word} >&3 && grep -q "{expected}" <&3'
+def _ask(ports: Sequence[int], word: str, expected: str) -> Manifest:
+    """Return a probe that asks one four-letter word with bash alone: no JVM, no Python.
+
+    With several ports it is enough that the server answers at one of them.
+    """
+    asked = [
+        f'exec 3<>/dev/tcp/127.0.0.1/{port} && printf {word} >&3 && grep -q "{expected}" <&3'
+        for port in ports
+    ]
+    script = asked[0] if len(asked) == 1 else " || ".join(f"({it})" for it in asked)
     return {"exec": {"command": ["bash", "-c", script]}}
 
 
-def _probes(cluster: ZooKeeperCluster) -> Manifest:
+def _probes(cluster: ZooKeeperCluster, encryption: Encryption) -> Manifest:
     """Return the probes (rule 8): ready means serving in a quorum, alive means answering at all.
 
     The startup probe gives a server ten minutes to load its data before it counts as dead.
     """
-    port = cluster.spec.config.client_port
-    alive, serving = _ask(port, "ruok", "imok"), _ask(port, "srvr", "^Mode: ")
+    ports = [cluster.spec.config.client_port]
+    if encryption.is_plaintext_closed:
+        ports = [quarantine_port(cluster.spec), *ports]
+    alive, serving = _ask(ports, "ruok", "imok"), _ask(ports, "srvr", "^Mode: ")
     probes = cluster.spec.probes
     return {
         "startupProbe": {**alive, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 600},

@@ -24,6 +24,7 @@ from functions.manifests.names import (
     service_domain,
     super_user_secret_name,
 )
+from functions.manifests.server_config import client_address
 
 # The seed system's helper images: their programs are ours now.
 _SEED_HELPER = "go2sheep/zk-helper"
@@ -56,6 +57,7 @@ def prepare_container(
             _field("POD_UID", "metadata.uid"),
             _field("POD_IP", "status.podIP"),
             *program_env(cluster, encryption),
+            *_inside(cluster, encryption),
         ],
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
@@ -129,6 +131,13 @@ def _server_ports(cluster: ZooKeeperCluster) -> list[Manifest]:
         {"name": "FOLLOWER_PORT", "value": str(config.follower_port)},
         {"name": "LEADER_ELECTION_PORT", "value": str(config.leader_election_port)},
     ]
+
+
+def _inside(cluster: ZooKeeperCluster, encryption: Encryption) -> list[Manifest]:
+    """Return the variable that keeps a server's port without TLS inside its pod."""
+    if not encryption.is_plaintext_closed:
+        return []
+    return [{"name": "INSIDE_ADDRESS", "value": client_address(cluster, is_plaintext_closed=True)}]
 
 
 def super_digest(cluster: ZooKeeperCluster) -> Manifest:

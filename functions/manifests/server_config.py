@@ -8,6 +8,7 @@ start begins.
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
+from functions.api.ports import quarantine_port
 from functions.manifests.encryption import PLAIN, Encryption, tls_settings
 from functions.manifests.names import LOG_MOUNT, pod_domain
 from functions.manifests.server_version import has_native_metrics
@@ -15,7 +16,13 @@ from functions.manifests.server_version import has_native_metrics
 FOUR_LETTER_WORDS = "cons, envi, conf, crst, srvr, stat, mntr, ruok"
 
 
-def server_line(cluster: ZooKeeperCluster, ordinal: int, role: str = "participant") -> str:
+def server_line(
+    cluster: ZooKeeperCluster,
+    ordinal: int,
+    role: str = "participant",
+    *,
+    is_plaintext_closed: bool = False,
+) -> str:
     """Return the member list's line of one server: `server.<id>=<address>` with id = ordinal + 1.
 
     The client part is mandatory for reconfig (ZooKeeper's `server.N` syntax, 3.5 and later).
@@ -24,8 +31,19 @@ def server_line(cluster: ZooKeeperCluster, ordinal: int, role: str = "participan
     return (
         f"server.{ordinal + 1}={pod_domain(cluster, ordinal)}"
         f":{config.follower_port}:{config.leader_election_port}:{role}"
-        f";0.0.0.0:{config.client_port}"
+        f";{client_address(cluster, is_plaintext_closed=is_plaintext_closed)}"
     )
+
+
+def client_address(cluster: ZooKeeperCluster, *, is_plaintext_closed: bool) -> str:
+    """Return where a server takes clients without TLS; if nowhere, where it answers its own pod.
+
+    That is another port than the clients': a server that changes its address while it runs binds
+    the new one before it gives up the old one (docs/decisions/0025).
+    """
+    if is_plaintext_closed:
+        return f"127.0.0.1:{quarantine_port(cluster.spec)}"
+    return f"0.0.0.0:{cluster.spec.config.client_port}"
 
 
 def zoo_cfg(cluster: ZooKeeperCluster, encryption: Encryption = PLAIN) -> str:

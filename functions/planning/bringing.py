@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import SERVICE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
+from functions.manifests.names import APPLIED_HASH
 from functions.manifests.owned import unwanted_refs
 from functions.manifests.stateful_set import with_replicas
 from functions.planning.drift import has_just_our_ports, is_as_wanted
 from functions.planning.membership import is_stopped, may_start, server_count
-from functions.planning.steps import ApplyObject, DeleteObject, Plan, ReplaceObject
+from functions.planning.steps import ApplyObject, DeleteObject, LookAgain, Plan, ReplaceObject
 
 MANAGER = "reconcile-cluster"
 # Replicas belong to `scale`: a new StatefulSet is made in its name, so that the first apply of
@@ -48,8 +49,38 @@ def _bring(cluster: ZooKeeperCluster, wanted: Manifest, seen: Mapping[Ref, Manif
         "uid": found["metadata"]["uid"],
         "resourceVersion": found["metadata"]["resourceVersion"],
     }
+    if _is_held_by_creator(found):
+        return (ApplyObject(_replicas_of(found, precondition), REPLICAS_MANAGER), LookAgain())
     manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
     return (ApplyObject(manifest, MANAGER, _takes_over(wanted)),)
+
+
+def _is_held_by_creator(found: Manifest) -> bool:
+    """Whether `scale` still holds all that it created the StatefulSet with.
+
+    What two managers hold stays when one of them drops it: a wish that is gone would keep its
+    effect. Before reconcile-cluster has applied the object once, nobody else holds it.
+    """
+    if found["kind"] != STATEFUL_SET.name or APPLIED_HASH not in found["metadata"].get(
+        "annotations", {}
+    ):
+        return False
+    managers = found["metadata"].get("managedFields", ())
+    return any(
+        entry.get("manager") == REPLICAS_MANAGER
+        and "f:template" in entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in managers
+    )
+
+
+def _replicas_of(found: Manifest, precondition: Manifest) -> Manifest:
+    """Return the apply after which `scale` holds the number of servers and nothing else."""
+    metadata = {key: found["metadata"][key] for key in ("name", "namespace")}
+    return {
+        **{key: found[key] for key in ("apiVersion", "kind")},
+        "metadata": {**metadata, **precondition},
+        "spec": {"replicas": found["spec"].get("replicas", 1)},
+    }
 
 
 def _with_our_ports(wanted: Manifest, found: Manifest) -> Manifest:

@@ -115,14 +115,15 @@ def decide(
     except UnusableSecret as error:
         told = f"{error} Until then everything stays as it is."
         return Decided(before, Wanted(SECURED, "False", UNUSABLE, told), told)
-    encryption = Encryption(phase, secret, client_port(cluster), _certificate(cluster, seen))
     is_closed = closes_plaintext(cluster, seen.pods)
+    certificate = _certificate(cluster, seen)
+    encryption = Encryption(phase, secret, client_port(cluster), certificate, is_closed)
     condition = _condition(cluster, encryption, seen, warnings)
     return Decided(encryption, condition, is_plaintext_closed=is_closed)
 
 
 def closes_plaintext(cluster: ZooKeeperCluster, pods: Sequence[SeenPod]) -> bool:
-    """Whether clients are kept from the port without TLS: once they have another at every server.
+    """Whether servers take clients by TLS alone: once every server has a port for that.
 
     A renewed certificate or another port for TLS never opens it again.
     """
@@ -219,20 +220,30 @@ def _condition(
     seen: SeenTls,
     warnings: list[tuple[str, str]],
 ) -> Wanted | None:
-    behind = [pod.name for pod in seen.pods if pod.encryption != encryption]
-    wanted = wanted_phase(cluster)
-    if behind or encryption.phase is not wanted:
-        waiting = f"; waits for {', '.join(behind)}" if behind else ""
-        told = (
-            f"The servers are being rolled to speak among themselves {_TOLD[encryption.phase]}"
-            f"{waiting}. In the end they speak {_TOLD[wanted]}."
-        )
+    if told := _under_way(cluster, encryption, seen):
         return Wanted(SECURED, "False", CHANGING, told)
     if cluster.spec.tls == Tls():
         return None
     if warnings:
         return Wanted(SECURED, "False", warnings[0][0], " ".join(told for _, told in warnings))
     return Wanted(SECURED, "True", "AsWanted", _achieved(cluster))
+
+
+def _under_way(cluster: ZooKeeperCluster, encryption: Encryption, seen: SeenTls) -> str:
+    """Return what the servers are being rolled for, and who is behind; nothing: they are there."""
+    behind = [pod for pod in seen.pods if pod.encryption != encryption]
+    wanted = wanted_phase(cluster)
+    waiting = f"; waits for {', '.join(pod.name for pod in behind)}" if behind else ""
+    phases = {encryption.phase, *(pod.encryption.phase for pod in behind)}
+    if phases != {wanted}:
+        return (
+            f"The servers are being rolled to speak among themselves {_TOLD[encryption.phase]}"
+            f"{waiting}. In the end they speak {_TOLD[wanted]}."
+        )
+    if not behind:
+        return ""
+    clients = "by TLS alone" if encryption.is_plaintext_closed else "as spec.tls says"
+    return f"The servers are being rolled to take clients {clients}{waiting}."
 
 
 def _achieved(cluster: ZooKeeperCluster) -> str:
@@ -244,7 +255,6 @@ def _achieved(cluster: ZooKeeperCluster) -> str:
 
 
 def _plaintext(cluster: ZooKeeperCluster) -> str:
-    port = cluster.spec.config.client_port
-    if closes_plaintext(cluster, ()) and cluster.spec.network_policy.enabled:
-        return f"; where the network enforces NetworkPolicies, none without TLS at {port}"
-    return f", and without TLS at {port}"
+    if closes_plaintext(cluster, ()):
+        return " alone"
+    return f", and without TLS at {cluster.spec.config.client_port}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,49 @@ class EnsembleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """Where a server that takes clients by TLS alone takes a session, and the name it goes by.
+
+    `port` is 0 while there is no such place.
+    """
+
+    port: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a session by TLS trusts, and what it shows: the texts of a Secret.
+
+    `chain` and `key` are the server's own certificate and its key, which is empty where nothing
+    need be shown; `authority` may be empty. `name` is the server's.
+    """
+
+    name: str
+    chain: str
+    authority: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How the super user opens a session: any of these passwords; by TLS if there is a `trust`."""
+
+    passwords: Sequence[str]
+    trust: Trust | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SeenServers:
-    """The servers that answered, by id: their addresses and what they said, and the member list."""
+    """The servers that answered, by id: their addresses and what they said, and the member list.
+
+    `doors` are of those that take clients by TLS alone, whether they answered or not.
+    """
 
     stats: Mapping[int, ServerStats]
     addresses: Mapping[int, str]
     config: EnsembleConfig | None
+    doors: Mapping[int, Door] = field(default_factory=dict)
 
     @property
     def leader(self) -> int | None:

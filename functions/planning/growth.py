@@ -13,6 +13,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, POD, Ref
 from functions.manifests.server_config import server_line
 from functions.planning import operation, refusal
+from functions.planning.client_ports import are_alike, askable, change, corrected_lines
 from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, server_count
 from functions.planning.operation import Step
@@ -20,7 +21,9 @@ from functions.planning.scale_slice import MANAGER, SCALED, run_servers
 from functions.planning.scaling import (
     AddMember,
     Change,
+    CorrectList,
     Hold,
+    ListChange,
     Move,
     RemoveMember,
     RemoveVolumes,
@@ -42,6 +45,12 @@ from functions.planning.steps import (
 )
 
 MOVER = "Scale"
+
+_NOBODY_TO_ASK = Hold(
+    "NobodyToAsk",
+    "No server that stays takes a session by which its list of members could be changed. While "
+    "servers are rolled from one way of taking clients to the other, the next one does.",
+)
 
 
 def seen_ensemble(
@@ -66,7 +75,15 @@ def move_of(
     """Return the next move and what it was decided from."""
     needed = max(server_count(cluster), _being_started(cluster))
     seen = seen_ensemble(servers, found, needed)
-    return next_move(wanted_roles(cluster.spec.replicas, cluster.spec.observers), seen), seen
+    move = next_move(wanted_roles(cluster.spec.replicas, cluster.spec.observers), seen)
+    if move is None and (wrong := corrected_lines(cluster, servers)) and are_alike(servers):
+        move = CorrectList(tuple(wrong), seen.version)
+    is_possible = not isinstance(move, ListChange) or askable(servers, _leaving(move))
+    return (move if is_possible else _NOBODY_TO_ASK), seen
+
+
+def _leaving(move: ListChange) -> int:
+    return move.id if isinstance(move, RemoveMember) else 0
 
 
 def _being_started(cluster: ZooKeeperCluster) -> int:
@@ -130,6 +147,8 @@ def operation_of(cluster: ZooKeeperCluster, move: Change) -> Step:
             return Step(MOVER, "RemoveMember", target, server_id=number, config_version=version)
         case RunServers(replicas=replicas):
             return Step(MOVER, "RunServers", target, replicas=replicas)
+        case CorrectList(from_config=version):
+            return Step(MOVER, "CorrectList", _numbers(move), config_version=version)
         case RemoveVolumes():
             return Step(MOVER, "RemoveVolumes", _named(move))
         case ReplacePod(name=name, uid=uid):
@@ -146,12 +165,18 @@ def _sentence(move: Change) -> str:
             return f"Server {number} is taken out of the ensemble."
         case RunServers(replicas=replicas):
             return f"The number of pods becomes {replicas}."
+        case CorrectList():
+            return f"The member list is told where server {_numbers(move)} takes clients."
         case RemoveVolumes():
             return f"Volumes of servers that left are deleted: {_named(move)}."
         case ReplacePod(name=name):
             return f"{name} cannot start: its own member list lacks it. The pod is replaced."
         case _:
             assert_never(move)
+
+
+def _numbers(move: CorrectList) -> str:
+    return ", ".join(map(str, move.ids))
 
 
 def _named(move: RemoveVolumes) -> str:
@@ -172,16 +197,12 @@ def _steps(
     found: SeenStatefulSet,
 ) -> Plan:
     match move:
-        case AddMember(id=number, role=role, from_config=version):
-            line = server_line(cluster, number - 1, role)
-            return (_reconfigure(servers, joining=line, leaving="", version=version, spare=0),)
-        case RemoveMember(id=number, from_config=version, replicas=replicas):
-            taken_out = _reconfigure(
-                servers, joining="", leaving=str(number), version=version, spare=number
-            )
+        case AddMember() | CorrectList():
+            return (_reconfigure(cluster, move, servers),)
+        case RemoveMember(replicas=replicas):
             # A removed leader still takes clients, who wait for it: its pod stops at once.
             stopped = () if replicas is None else (_stop_servers(cluster, found, replicas),)
-            return (taken_out, *stopped)
+            return (_reconfigure(cluster, move, servers), *stopped)
         case RunServers(replicas=replicas):
             return (run_servers(cluster, found, replicas),)
         case RemoveVolumes(claims=claims):
@@ -196,13 +217,20 @@ def _deletion(cluster: ZooKeeperCluster, name: str, uid: str) -> DeleteObject:
     return DeleteObject(Ref(PERSISTENT_VOLUME_CLAIM, cluster.metadata.namespace, name), uid)
 
 
-def _reconfigure(
-    servers: SeenServers, *, joining: str, leaving: str, version: int, spare: int
-) -> Reconfigure:
+def _reconfigure(cluster: ZooKeeperCluster, move: ListChange, servers: SeenServers) -> Reconfigure:
     """Ask a server that stays; every other one that serves can tell how it went."""
-    serving = [n for n, stats in servers.stats.items() if stats.mode and n != spare]
-    hosts = tuple(servers.addresses[number] for number in sorted(serving))
-    return Reconfigure(hosts[0], hosts, joining, leaving, version)
+    lines, leaving = corrected_lines(cluster, servers), _leaving(move)
+    lines.pop(leaving, None)
+    if isinstance(move, AddMember):
+        is_closed = move.id in servers.doors
+        lines[move.id] = server_line(cluster, move.id - 1, move.role, is_plaintext_closed=is_closed)
+    return change(
+        servers,
+        askable(servers, leaving),
+        joining=",".join(lines[number] for number in sorted(lines)),
+        leaving=str(leaving or ""),
+        version=move.from_config,
+    )
 
 
 def _stop_servers(

@@ -84,7 +84,16 @@ class Hold:
     sentence: str
 
 
-Change = AddMember | RemoveMember | RunServers | RemoveVolumes | ReplacePod
+@dataclass(frozen=True, slots=True)
+class CorrectList:
+    """Let the list say where these servers take clients; nobody joins, leaves or elects."""
+
+    ids: tuple[int, ...]
+    from_config: int
+
+
+ListChange = AddMember | RemoveMember | CorrectList
+Change = ListChange | RunServers | RemoveVolumes | ReplacePod
 Move = Change | Hold
 
 

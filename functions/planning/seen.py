@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.manifests.encryption import PLAIN, Encryption, encryption_of
+from functions.manifests.encryption import OPENED_ANNOTATION, PLAIN, Encryption, encryption_of
 from functions.manifests.names import APPLIED_HASH
 
 Manifest = Mapping[str, Any]
@@ -30,6 +30,8 @@ class SeenPod:
     revision: str = ""
     node: str = ""
     encryption: Encryption = PLAIN
+    opened_after: str = ""
+    """The uid of the restore after which it was made: its port for TLS is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class SeenStatefulSet:
 def seen_pod(pod: Manifest) -> SeenPod:
     metadata, status = pod["metadata"], pod.get("status", {})
     is_deleting = "deletionTimestamp" in metadata
+    annotations = metadata.get("annotations") or {}
     return SeenPod(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -72,7 +75,8 @@ def seen_pod(pod: Manifest) -> SeenPod:
         trouble="" if is_deleting else _trouble(status),
         revision=metadata.get("labels", {}).get(REVISION_LABEL, ""),
         node=pod.get("spec", {}).get("nodeName", ""),
-        encryption=encryption_of(metadata.get("annotations") or {}),
+        encryption=encryption_of(annotations),
+        opened_after=annotations.get(OPENED_ANNOTATION, ""),
     )
 
 

@@ -86,9 +86,10 @@ class WriteStatus:
 class Reconfigure:
     """Change the ensemble's member list by compare-and-set on its version.
 
-    `joining` is a line of a member list, or several with commas, `leaving` an id; one of them is
+    `joining` is a line of a member list, or several with commas, `leaving` an id; either may be
     empty. `host` is asked, `witnesses` tell afterwards whether a change whose answer was lost took
-    effect. `port` is that of servers that do not serve clients yet; 0: the clients'.
+    effect. `port` is that of servers that do not serve clients yet; 0: the clients'. With
+    `tls_name`, the name in its certificate, the server is asked by TLS.
     """
 
     host: str
@@ -97,6 +98,7 @@ class Reconfigure:
     leaving: str
     from_config: int
     port: int = 0
+    tls_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

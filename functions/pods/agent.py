@@ -28,7 +28,7 @@ from functions.pods.member_requests import member_requests
 from functions.pods.own_ensemble import own_ensemble
 from functions.pods.role import roles
 from functions.pods.server_metrics import metrics
-from functions.pods.server_reports import reports
+from functions.pods.server_reports import reports, server_ports
 from functions.pods.stores import Stores, every_moment, renew_stores
 from functions.pods.telling import Teller, post_event
 from functions.runtime.events import role_event
@@ -71,9 +71,12 @@ def _end_after_server() -> None:
 
 
 def _server_accepts() -> bool:
-    address = ("127.0.0.1", int(os.environ["CLIENT_PORT"]))
+    return any(map(_accepts, server_ports(os.environ)))
+
+
+def _accepts(port: int) -> bool:
     try:
-        with socket.create_connection(address, timeout=PAUSE_SECONDS):
+        with socket.create_connection(("127.0.0.1", port), timeout=PAUSE_SECONDS):
             return True
     except TimeoutError:
         return True  # It is there, and stuck.
@@ -88,16 +91,11 @@ def report_roles(environment: Mapping[str, str]) -> tuple[Callable[[], None], ..
         return ()
     pod = Ref(POD, environment["NAMESPACE"], environment["POD_NAME"])
     teller = Teller(lambda role: post_event(broker, *role_event(pod, role)))
-    port, closed = _server_ports(environment)
+    port, closed = server_ports(environment)
     return (
         lambda: watch(roles(port, closed_port=closed), teller.tell),
         teller.tell_next,
     )
-
-
-def _server_ports(environment: Mapping[str, str]) -> tuple[int, int]:
-    """Return the port for clients, and the one of a server whose data was just restored."""
-    return int(environment["CLIENT_PORT"]), int(environment["QUARANTINE_PORT"])
 
 
 def keep_stores(environment: Mapping[str, str]) -> tuple[Callable[[], None], ...]:
@@ -143,8 +141,8 @@ def paths_of(environment: Mapping[str, str]) -> Paths:
     folders = Folders.named_by(environment)
     return {
         "/disk": showing(lambda: disk_report(folders)),
-        **reports(_server_ports(environment)),
-        **metrics(folders, _server_ports(environment)),
+        **reports(server_ports(environment)),
+        **metrics(folders, server_ports(environment)),
         **member_requests(own_ensemble(environment)),
     }
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from functions.adapters.agent import AGENT_PORT, ask_stats
 from functions.adapters.stores.connect import connect
 from functions.adapters.stores.port import ObjectStore
 from functions.adapters.words import ask, parse_stats
@@ -25,6 +26,7 @@ from functions.backups.manifest import FILES, SNAPSHOT_COMMAND
 from functions.backups.parts import Outbox
 from functions.backups.taken import NotTaken, Taken
 from functions.backups.taking import Committed, ServerFolders, Taking, take
+from functions.planning.ensemble import ServerStats
 from functions.pods.outcome import Failed, leave, run
 from functions.pods.progress import Progress, served
 
@@ -128,7 +130,7 @@ def committed(environment: Mapping[str, str], seconds: float = SERVING_SECONDS) 
     while True:
         problem = "it is in no quorum"
         try:
-            stats = parse_stats(ask("srvr", host, port, timeout=ASK_SECONDS), f"{host}:{port}")
+            stats = _stats(host, port, int(environment.get("AGENT_PORT", AGENT_PORT)))
             if stats.mode:
                 return Committed(stats.zxid, stats.nodes)
         except Unavailable as error:
@@ -136,6 +138,17 @@ def committed(environment: Mapping[str, str], seconds: float = SERVING_SECONDS) 
         if time.monotonic() > deadline:
             raise NotTaken(f"The server {host} did not say how far it is: {problem}")
         time.sleep(0.25)
+
+
+def _stats(host: str, port: int, agent_port: int) -> ServerStats:
+    """Ask the server; one that takes clients by TLS alone tells only the agent beside it."""
+    try:
+        return parse_stats(ask("srvr", host, port, timeout=ASK_SECONDS), f"{host}:{port}")
+    except Unavailable as error:
+        try:
+            return ask_stats(host, agent_port, timeout=ASK_SECONDS)
+        except Unavailable:
+            raise error from None
 
 
 def _result(target: Target, made: Made) -> dict[str, Any]:

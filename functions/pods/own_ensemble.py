@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from functions.adapters.words import ask, parse_conf
+from functions.adapters.words import parse_conf
 from functions.api.errors import Refused, Unavailable
 from functions.api.kinds import CLUSTER, POD, Ref
 from functions.planning.ensemble import EnsembleConfig
 from functions.pods.member_requests import Ensemble
-from functions.pods.server_reports import ASK_SECONDS, HOST
+from functions.pods.server_reports import HOST, ask_first, server_ports
 from functions.pods.telling import post_event
 from functions.runtime.events import asked_event
 
@@ -28,7 +28,7 @@ def own_ensemble(environment: Mapping[str, str]) -> Ensemble:
         digest=digest,
         address=lambda number: f"{cluster}-{number - 1}.{domain}:{ports}",
         read_cluster=lambda: _read_cluster(environment),
-        members=lambda: _members(int(environment["CLIENT_PORT"])),
+        members=lambda: _members(server_ports(environment)),
         wake=lambda: _wake(environment),
     )
 
@@ -45,8 +45,8 @@ def _read_cluster(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
         raise Unavailable(str(error)) from error
 
 
-def _members(port: int) -> EnsembleConfig:
-    return parse_conf(ask("conf", HOST, port, timeout=ASK_SECONDS), "The server")
+def _members(ports: tuple[int, ...]) -> EnsembleConfig:
+    return parse_conf(ask_first("conf", HOST, ports), "The server")
 
 
 def _wake(environment: Mapping[str, str]) -> None:

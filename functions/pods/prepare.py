@@ -38,6 +38,7 @@ from functions.planning.restoring import (
     plan_restoring,
 )
 from functions.pods import disk
+from functions.pods.client_part import bind_clients
 from functions.pods.disk import Folders
 from functions.pods.record import parse_record, parse_verdict, read_object
 from functions.pods.restore_folder import read_volume, write_history
@@ -66,6 +67,8 @@ class Server:
     domain: str
     ports: tuple[str, str, str]
     closed_port: str
+    inside: str = ""
+    """Where the server listens without TLS on its pod's loopback; empty: it is open to clients."""
 
     @property
     def ordinal(self) -> int:
@@ -84,9 +87,13 @@ class Server:
 
     def line(self, server_id: int, role: str, *, is_closed: bool = False) -> str:
         """Return the right-hand side of `server.<id>=` in the member list."""
-        follower, election, client = self.ports
-        client = self.closed_port if is_closed else client
-        return f"{self._name(server_id)}:{follower}:{election}:{role};0.0.0.0:{client}"
+        follower, election, _ = self.ports
+        client = self.inside or self.outside(is_closed=is_closed)
+        return f"{self._name(server_id)}:{follower}:{election}:{role};{client}"
+
+    def outside(self, *, is_closed: bool) -> str:
+        """Return where a server listens that does not do so on its pod's loopback."""
+        return f"0.0.0.0:{self.closed_port if is_closed else self.ports[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:
         domain=env["DOMAIN"],
         ports=(env["FOLLOWER_PORT"], env["LEADER_ELECTION_PORT"], env["CLIENT_PORT"]),
         closed_port=env["QUARANTINE_PORT"],
+        inside=env.get("INSIDE_ADDRESS", ""),
     )
     return server, Folders.named_by(env)
 
@@ -235,6 +243,7 @@ def carry_out(decided: Decided, server: Server, folders: Folders) -> None:
     is_closed = decided.verdict.is_closed
     match decided.preparation:
         case StartAsIs():
+            bind_clients(folders, server.inside, server.outside(is_closed=is_closed))
             disk.refresh_configuration(folders, is_closed=is_closed)
             log.info("server %s has data and its own list: it starts from its files", server.id)
         case Found(roles=roles):

@@ -11,13 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from functions.adapters.words import ask
 from functions.planning.exposition import CONTENT_TYPE, Family, exposition, gauge
 from functions.pods.disk import Folders
 from functions.pods.endpoints import Endpoint, Reply
 from functions.pods.role import HOST, NO_ROLE, first_role
-
-ASK_SECONDS = 2.0
+from functions.pods.server_reports import ask_first
 
 _ROW = re.compile(r"^zk_(\w+)(\{[^{}\n]*\})?\t(-?[0-9][0-9.eE+-]*|NaN)\r?$", re.MULTILINE)
 # What the server calls the parts of a summary, and what Prometheus does.
@@ -35,9 +33,7 @@ def metrics(
     return {
         "/metrics": {"GET": lambda _: Reply(own(), type=CONTENT_TYPE)},
         "/metrics/server": {
-            "GET": lambda _: Reply(
-                of_server(ask("mntr", host, ports[0], timeout=ASK_SECONDS)), type=CONTENT_TYPE
-            )
+            "GET": lambda _: Reply(of_server(ask_first("mntr", host, ports)), type=CONTENT_TYPE)
         },
     }
 

@@ -39,7 +39,7 @@ def reports(ports: tuple[int, ...], host: str = HOST) -> dict[str, Mapping[str, 
     turn = threading.Lock()
 
     def asked(word: str) -> str:
-        return _ask_first(word, host, ports)
+        return ask_first(word, host, ports)
 
     def client() -> Reply:
         # One at a time: each may take some megabytes.
@@ -55,8 +55,16 @@ def reports(ports: tuple[int, ...], host: str = HOST) -> dict[str, Mapping[str, 
     }
 
 
-def _ask_first(word: str, host: str, ports: tuple[int, ...]) -> str:
-    """Ask at the port for clients; a server whose data was restored answers at another one."""
+def server_ports(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Return the port for clients, and the one of a server that is closed to them.
+
+    Either its data was just restored, or it takes clients by TLS alone.
+    """
+    return int(environment["CLIENT_PORT"]), int(environment["QUARANTINE_PORT"])
+
+
+def ask_first(word: str, host: str, ports: tuple[int, ...]) -> str:
+    """Ask at the port for clients; a server that is closed to them answers at another one."""
     *others, last = ports
     for port in others:
         try:

@@ -17,11 +17,13 @@ from functions.api.kinds import (
     Ref,
 )
 from functions.api.manifest import Manifest
+from functions.api.ports import AGENT_PORT
 from functions.manifests import names
 from functions.manifests.monitoring import KINDS as MONITORING_KINDS
 from functions.manifests.owned import owned_refs
 from functions.planning.ensemble import (
     DiskReport,
+    Door,
     EnsembleConfig,
     SeenServers,
     ServerStats,
@@ -97,19 +99,47 @@ def ask_servers(
 ) -> dict[str, Answer]:
     """Return what every pod's server says of itself, all asked at once; `port` 0: the clients'."""
     asked = port or cluster.spec.config.client_port
-    return _of_each(pods, lambda pod: _ask(pod, asked, world), world)
+    return _of_each(pods, lambda pod: _ask(pod, port_to_ask(pod, asked), world), world)
+
+
+def port_to_ask(pod: SeenPod, port: int) -> int:
+    """Return where a server is looked at: one that takes clients by TLS alone, by its agent."""
+    return AGENT_PORT if pod.encryption.is_plaintext_closed else port
 
 
 def read_servers(
     cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...], world: World, port: int = 0
 ) -> SeenServers:
     """Return what the servers say of themselves, by id, and the list the leader has committed."""
-    answers = ask_servers(cluster, pods, world, port)
+    asked = port or cluster.spec.config.client_port
+    answers = ask_servers(cluster, pods, world, asked)
     ids = {pod.name: names.server_id(cluster, pod.name) for pod in pods}
     stats = {ids[name]: it for name, it in answers.items() if isinstance(it, ServerStats)}
     addresses = {ids[pod.name]: pod.address for pod in pods}
-    asked = port or cluster.spec.config.client_port
-    return SeenServers(stats, addresses, _committed_list(stats, addresses, asked, world))
+    config = _committed_list(stats, {ids[pod.name]: pod for pod in pods}, asked, world)
+    return SeenServers(stats, addresses, config, _doors(cluster, pods))
+
+
+def _doors(cluster: ZooKeeperCluster, pods: tuple[SeenPod, ...]) -> dict[int, Door]:
+    """Return where servers take a session that take clients by TLS alone.
+
+    What was started during a restore has no port for TLS until it is rolled. Once spec.tls is gone
+    nobody knows the Secret to trust.
+    """
+    return {
+        names.server_id(cluster, pod.name): Door(
+            pod.encryption.client_port if _is_open(cluster, pod) else 0,
+            names.pod_domain(cluster, names.server_id(cluster, pod.name) - 1),
+        )
+        for pod in pods
+        if pod.encryption.is_plaintext_closed
+    }
+
+
+def _is_open(cluster: ZooKeeperCluster, pod: SeenPod) -> bool:
+    return cluster.spec.tls.client is not None and pod.opened_after == (
+        cluster.status.restored or ""
+    )
 
 
 def read_disks(
@@ -141,14 +171,14 @@ def _disk(pod: SeenPod, world: World) -> DiskReport | None:
 
 
 def _committed_list(
-    stats: dict[int, ServerStats], addresses: dict[int, str], port: int, world: World
+    stats: dict[int, ServerStats], pods: dict[int, SeenPod], port: int, world: World
 ) -> EnsembleConfig | None:
     """Ask the leader alone: a follower may still have an older list."""
     leader = leader_of(stats)
     if leader is None:
         return None
     try:
-        return world.zookeeper.config(addresses[leader], port)
+        return world.zookeeper.config(pods[leader].address, port_to_ask(pods[leader], port))
     except Unavailable:
         return None
 

@@ -6,14 +6,14 @@ these protocols and pass one contract suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest, Selector
-from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, ServerStats
 from functions.planning.progress import Progress
 from functions.runtime.settings import Settings
 
@@ -78,7 +78,10 @@ class Kube(Protocol):
 
 
 class ZooKeeperReader(Protocol):
-    """ZooKeeper servers, by address (`host`, client `port`). Unavailable when one cannot answer."""
+    """ZooKeeper servers, by address (`host`, client `port`). Unavailable when one cannot answer.
+
+    At the agent's port the agent beside a server is looked at: it tells the same.
+    """
 
     def stats(self, host: str, port: int) -> ServerStats:
         """Ask `srvr`, without opening a session."""
@@ -104,7 +107,7 @@ class ZooKeeper(ZooKeeperReader, Protocol):
         joining: str,
         leaving: str,
         from_config: int,
-        passwords: Sequence[str],
+        login: Login,
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user.
 
@@ -112,7 +115,7 @@ class ZooKeeper(ZooKeeperReader, Protocol):
         Conflict when the version is no longer `from_config`, Refused when the servers will not
         have it (password, reconfig disabled, bad line, no quorum of the new members), Unavailable
         when they cannot do it now or the outcome is unknown (read the config again before anything
-        else).
+        else). With a `login.trust` the session goes by TLS.
         """
         ...
 

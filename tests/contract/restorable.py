@@ -19,7 +19,7 @@ from functions.api.errors import Unavailable
 from functions.backups.making import Origin, Target, Work, make
 from functions.backups.manifest import FILES
 from functions.backups.taking import ServerFolders, Taking, take
-from functions.planning.ensemble import ServerStats
+from functions.planning.ensemble import Login, ServerStats
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.arm import arm
 from functions.pods.clean import clean
@@ -114,7 +114,7 @@ class RestorableEnsemble(RealEnsemble):
         servers.reconfigure(
             host, CLOSED,
             joining=",".join(self.lines), leaving="",
-            from_config=servers.config(host, CLOSED).version, passwords=[self.password],
+            from_config=servers.config(host, CLOSED).version, login=Login([self.password]),
         )  # fmt: skip
 
     def serves(self, port: int) -> bool:

@@ -17,7 +17,7 @@ from kazoo.client import KazooClient
 from functions.adapters.words import ask, parse_stats
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Unavailable
-from functions.planning.ensemble import ServerStats
+from functions.planning.ensemble import Login, ServerStats
 from functions.planning.member_list import line_of, parse_member
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.processes import until
@@ -96,7 +96,7 @@ def _open(ensemble: RealEnsemble, host: str) -> None:
         joining=",".join(_on_port(line, PORT) for line in ensemble.lines),
         leaving="",
         from_config=servers.config(host, CLOSED).version,
-        passwords=[ensemble.password],
+        login=Login([ensemble.password]),
     )
 
 

@@ -16,6 +16,7 @@ from kazoo.exceptions import KazooException
 
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Refused, Unavailable
+from functions.planning.ensemble import Login
 from tests.contract.ensemble import PORT, RealEnsemble, fresh_hosts, line
 from tests.contract.processes import until
 
@@ -65,7 +66,12 @@ def change(ensemble: RealEnsemble, host: str, passwords: list[str]) -> None:
     """Write the member list anew, as it is: a change like any other to the servers."""
     version = ZOOKEEPER.config(host, PORT).version
     ZOOKEEPER.reconfigure(
-        host, PORT, joining=ensemble.lines[0], leaving="", from_config=version, passwords=passwords
+        host,
+        PORT,
+        joining=ensemble.lines[0],
+        leaving="",
+        from_config=version,
+        login=Login(passwords),
     )
 
 

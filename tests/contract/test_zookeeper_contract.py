@@ -16,7 +16,7 @@ from functions.adapters.memory import MemoryEnsemble, MemoryZooKeeper
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Conflict, Refused, Unavailable
 from functions.api.ports import AGENT_PORT
-from functions.planning.ensemble import DiskReport, EnsembleConfig
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Login
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.disk import Folders
 from functions.pods.disk_report import disk_report
@@ -169,7 +169,7 @@ def change(
         joining=joining,
         leaving=leaving,
         from_config=version,
-        passwords=passwords,
+        login=Login(passwords),
     )
 
 

@@ -32,7 +32,7 @@ from functions.adapters.memory import (
     MemoryJobPrograms,
     MemoryKube,
 )
-from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryZooKeeper
+from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryServer, MemoryZooKeeper
 from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import (
@@ -54,8 +54,9 @@ from functions.api.manifest import Manifest, ref_of
 from functions.api.ports import quarantine_port
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.access import passwords, super_user_digest
+from functions.manifests.encryption import encryption_of
 from functions.manifests.fingerprint import fingerprint
-from functions.manifests.server_config import server_line
+from functions.manifests.server_config import client_address, server_line
 from functions.planning.ensemble import EnsembleConfig
 from functions.planning.member_list import parse_member
 from functions.planning.preparation import (
@@ -492,7 +493,11 @@ class Simulation:
         spec = self.cluster(name, namespace).spec
         port = quarantine_port(spec) if verdict.is_closed else spec.config.client_port
         ensemble.leader, listed = 0, ensemble.config.members
-        moved = (replace(m, address=f"{m.address.rpartition(':')[0]}:{port}") for m in listed)
+        quorum = {m.id: m.address.partition(";")[0] for m in listed}
+        inside = client_address(self.cluster(name, namespace), is_plaintext_closed=True)
+        is_inside = encryption_of(metadata["annotations"]).is_plaintext_closed
+        client = inside if is_inside else f"0.0.0.0:{port}"
+        moved = (replace(m, address=f"{quorum[m.id]};{client}") for m in listed)
         ensemble.config = EnsembleConfig(ensemble.config.version, tuple(moved))
 
     def _look_at_volumes(self) -> None:
@@ -533,10 +538,24 @@ class Simulation:
         added = ensemble.add(number, address, has_data=votes, zxid=self.zxids.get(uid, 0))
         ports = {m.id: int(m.address.rpartition(":")[2]) for m in ensemble.config.members}
         added.port = ports.get(number, min(ports.values()))
+        self._bind_clients(pod, added)
         known = self._password(pod)
         # A test that gives the ensemble another password means all servers but later rotations.
         added.password = known if known != self.first_passwords[self._key(metadata)] else ""
         added.restored = self.jobs.volumes.of(uid).history
+
+    def _bind_clients(self, pod: Manifest, server: MemoryServer) -> None:
+        """Let the pod say where its server listens; its own list says the same from then on."""
+        metadata = pod["metadata"]
+        encryption = encryption_of(metadata["annotations"])
+        cluster = metadata["name"].rpartition("-")[0]
+        verdict = parse_verdict(self.kube.get(Ref(CLUSTER, metadata["namespace"], cluster)))
+        server.secure_port = 0 if verdict.is_closed else encryption.client_port
+        env = {e["name"]: e.get("value", "") for e in pod["spec"]["initContainers"][0]["env"]}
+        server.is_inside = "INSIDE_ADDRESS" in env
+        is_closed = server.is_inside or verdict.is_closed
+        if server.is_inside or server.port == int(env["QUARANTINE_PORT"]):
+            server.port = int(env["QUARANTINE_PORT" if is_closed else "CLIENT_PORT"])
 
     def _note_zxids(self) -> None:
         """Note what each volume holds before another server takes its last one's place."""
@@ -562,7 +581,9 @@ class Simulation:
         if key in self.ensembles:
             return self.ensembles[key]
         cluster = self.cluster(metadata["name"].rpartition("-")[0], metadata["namespace"])
-        listed = tuple(parse_member(server_line(cluster, n - 1)) for n in sorted(members))
+        is_closed = encryption_of(metadata["annotations"]).is_plaintext_closed
+        lines = (server_line(cluster, n - 1, is_plaintext_closed=is_closed) for n in members)
+        listed = tuple(sorted(map(parse_member, lines), key=lambda member: member.id))
         made = MemoryEnsemble(EnsembleConfig(0x100000000, listed), self._password(pod))
         self.first_passwords[key] = made.password
         self.zookeeper.ensembles.append(made)

@@ -25,7 +25,7 @@ _OURS_TO_SEE = {"leader": "serves", "follower": "serves"}
 SLICES = {
     "reconcile-cluster": {
         "f:service", "f:selector", "f:endpoints", "f:observedGeneration",
-        "Reconciled", "SpecSafe",
+        "Reconciled", "SpecSafe", "Secured",
     },
     "observe": {
         "f:servers", "f:replicas", "f:readyReplicas", "f:leader", "f:version",

@@ -251,6 +251,14 @@ def test_the_shell_opens_in_the_right_pod(
     assert list(plugin.launched[0][-4:]) == ["-server", "localhost:2181", "ls", "/"]
 
 
+def test_the_shell_of_a_server_that_takes_clients_by_tls_alone_tries_inside_its_pod(
+    plugin: Plugin,
+) -> None:
+    plugin.simulation.apply("small", "default", replicas=3, tls={"client": {"secretName": "a"}})
+    plugin.run("shell", "small", "2")
+    assert list(plugin.launched[0][-2:]) == ["-server", "localhost:2189,localhost:2181"]
+
+
 def test_the_shell_has_a_terminal_only_where_there_is_one(plugin: Plugin) -> None:
     plugin.answers = []
     plugin.run("shell", "small")

@@ -9,7 +9,9 @@ import pytest
 
 from functions.api.kinds import CONFIG_MAP, NETWORK_POLICY, POD, SECRET, Ref
 from functions.manifests.encryption import PHASES, encryption_of
+from functions.planning.member_list import line_of
 from tests.certificates import authority, manifest
+from tests.handlers.laws import check_invariants
 
 DOMAIN = "zk.apps.svc.cluster.local"
 NAMES = (f"*.{DOMAIN}", "zk-client.apps.svc.cluster.local")
@@ -143,5 +145,168 @@ def test_clients_keep_the_port_without_tls_until_they_have_moved(simulation: Any
     simulation.apply(replicas=3, tls={"client": client})
     simulation.settle()
     assert _plain_peers(simulation)
-    assert _uids(simulation) == before
+    assert not _open_servers(simulation)
+    assert _uids(simulation).isdisjoint(before), "whoever was connected without TLS is out"
+    assert simulation.condition("Secured") == ("True", "AsWanted")
     assert not simulation.resync("unsettled")
+    simulation.apply(replicas=3, tls={"client": {**client, "plaintext": True}})
+    simulation.settle()
+    assert _open_servers(simulation) == _listed_open(simulation) == [1, 2, 3]
+
+
+def _ensemble(simulation: Any) -> Any:
+    return simulation.ensembles["apps/zk"]
+
+
+def _open_servers(simulation: Any) -> list[int]:
+    """Return the servers that take clients without TLS."""
+    running = (server for server in _ensemble(simulation).servers.values() if server.is_up)
+    return sorted(server.id for server in running if not server.is_inside)
+
+
+def _listed_open(simulation: Any) -> list[int]:
+    """Return the members of which the list says so."""
+    members = _ensemble(simulation).config.members
+    return [member.id for member in members if ";127.0.0.1:" not in member.address]
+
+
+def test_a_new_cluster_with_tls_never_takes_a_client_without(simulation: Any) -> None:
+    _issue(simulation)
+    simulation.apply(replicas=3, tls={"client": BOTH["client"]})
+    for _ in range(40):
+        written = simulation.round()
+        changed = simulation.kubernetes()
+        if simulation.ensembles:
+            assert (_open_servers(simulation), _listed_open(simulation)) == ([], [])
+        if not written and not changed:
+            break
+    assert simulation.condition("Available")[0] == "True"
+    assert simulation.condition("Secured") == ("True", "AsWanted")
+    assert "2281 alone." in _message(simulation, "Secured")
+    assert simulation.zookeeper.changes == []
+
+
+def _message(simulation: Any, kind: str) -> str:
+    conditions = simulation.cluster().status.conditions
+    return str(next(c.message for c in conditions if c.type == kind))
+
+
+@pytest.mark.parametrize("auth", ["none", "need"])
+def test_servers_that_take_clients_by_tls_alone_grow_and_shrink(simulation: Any, auth: str) -> None:
+    _issue(simulation)
+    tls = {"client": {**BOTH["client"], "clientAuth": auth}}
+    simulation.apply(replicas=3, tls=tls)
+    simulation.settle()
+    simulation.apply(replicas=4, observers=1, tls=tls)
+    simulation.settle()
+    assert len(_ensemble(simulation).config.members) == 5
+    simulation.apply(replicas=2, tls=tls)
+    simulation.settle()
+    assert [member.id for member in _ensemble(simulation).config.members] == [1, 2]
+    assert (_open_servers(simulation), _listed_open(simulation)) == ([], [])
+    assert simulation.condition("Scaled") == ("True", "AsWanted")
+
+
+@pytest.mark.parametrize("then", [None, {"client": {**BOTH["client"], "plaintext": True}}])
+def test_a_size_that_changes_together_with_tls_waits_for_somebody_to_ask(
+    simulation: Any, then: Any
+) -> None:
+    """Once spec.tls is gone nobody knows whom to trust: the first one that is rolled is asked."""
+    _issue(simulation)
+    simulation.apply(replicas=3, tls={"client": BOTH["client"]})
+    simulation.settle()
+    simulation.apply(replicas=2, **({"tls": then} if then else {}))
+    simulation.settle()
+    members = _ensemble(simulation).config.members
+    assert [member.id for member in members] == [1, 2]
+    assert _open_servers(simulation) == _listed_open(simulation) == [1, 2]
+    assert simulation.condition("Updated") == ("True", "AsWanted")
+
+
+def test_a_list_that_says_otherwise_than_the_servers_is_corrected(simulation: Any) -> None:
+    _issue(simulation)
+    simulation.apply(replicas=3, tls={"client": BOTH["client"]})
+    simulation.settle()
+    ensemble = _ensemble(simulation)
+    opened = [
+        line_of(member).replace("127.0.0.1:2189", "0.0.0.0:2181")
+        for member in ensemble.config.members
+    ]
+    ensemble.change(",".join(opened[:2]), "", ensemble.config.version)
+    assert _open_servers(simulation) == [1, 2]
+    simulation.settle()
+    assert (_open_servers(simulation), _listed_open(simulation)) == ([], [])
+    assert len(simulation.zookeeper.changes) == 1
+    assert simulation.condition("Scaled") == ("True", "AsWanted")
+
+
+def test_without_the_secret_nobody_is_trusted_with_the_password(simulation: Any) -> None:
+    _issue(simulation)
+    tls = {"client": BOTH["client"]}
+    simulation.apply(replicas=3, tls=tls)
+    simulation.settle()
+    ref = Ref(SECRET, "apps", "certs")
+    simulation.kube.delete(ref, uid=simulation.kube.get(ref)["metadata"]["uid"])
+    simulation.apply(replicas=2, tls=tls)
+    for _ in range(5):
+        simulation.round()
+        simulation.kubernetes()
+    assert len(_ensemble(simulation).config.members) == 3
+    answer = simulation.deliver("scale")
+    assert answer.status == 503
+    _issue(simulation)
+    simulation.settle()
+    assert len(_ensemble(simulation).config.members) == 2
+
+
+def _restored(simulation: Any) -> set[str]:
+    return {server.restored for server in _ensemble(simulation).servers.values() if server.is_up}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("plaintext", [False, True])
+def test_a_restore_lets_nobody_in_before_it_is_over(simulation: Any, plaintext: bool) -> None:
+    """Servers that take clients by TLS alone start without that port, and are rolled once."""
+    _issue(simulation)
+    tls = {"client": {**BOTH["client"], "plaintext": plaintext}}
+    simulation.apply(replicas=3, tls=tls)
+    simulation.settle()
+    simulation.apply_restore()
+    for _ in range(60):
+        written = simulation.round()
+        changed = simulation.kubernetes()
+        check_invariants(simulation)
+        held = simulation.cluster().status.operation
+        if held is not None and held.step in ("Start", "Open"):
+            up = [it for it in _ensemble(simulation).servers.values() if it.is_up]
+            assert not [server for server in up if server.secure_port]
+        if not written and not changed:
+            break
+    made = simulation.restore()
+    assert (made.status.status, made.status.step) == ("restarted", "Done")
+    assert _restored(simulation) == {made.metadata.uid}
+    expected = [1, 2, 3] if plaintext else []
+    assert _open_servers(simulation) == _listed_open(simulation) == expected
+    assert {server.secure_port for server in _ensemble(simulation).servers.values()} == {2281}
+    for kind in ("Available", "QuorumHealthy", "Scaled", "Updated", "Secured"):
+        assert simulation.condition(kind)[0] == "True", kind
+
+
+@pytest.mark.thorough
+def test_a_size_that_changes_during_a_restore_waits_for_the_roll_after_it(simulation: Any) -> None:
+    _issue(simulation)
+    tls = {"client": BOTH["client"]}
+    simulation.apply(replicas=3, tls=tls)
+    simulation.settle()
+    simulation.apply_restore()
+    for _ in range(60):
+        simulation.round()
+        held = simulation.cluster().status.operation
+        if held is not None and held.step == "Start":
+            break
+        simulation.kubernetes()
+    simulation.apply(replicas=2, tls=tls)
+    simulation.settle()
+    assert [member.id for member in _ensemble(simulation).config.members] == [1, 2]
+    assert simulation.restore().status.status == "restarted"
+    assert simulation.condition("Updated") == ("True", "AsWanted")

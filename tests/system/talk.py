@@ -1,7 +1,11 @@
 """Speaks to a port as a client of the system tests; runs inside the platform's network.
 
-`talk.py tls HOST PORT CA` shakes hands by TLS, asks `ruok` and prints what was shown and said;
-`talk.py quorum-plain HOST PORT` greets as a server without TLS would, and prints how it ended.
+`talk.py tls HOST PORT CA [CERTIFICATE KEY]` shakes hands by TLS, asks `ruok` and prints what was
+shown and said;
+`talk.py quorum-plain HOST PORT` greets as a server without TLS would, and prints how it ended;
+`talk.py plain HOST PORT` prints whether a client without TLS gets an answer to `ruok`;
+`talk.py session HOSTS FILE` keeps a session without TLS, and writes each of its states into FILE,
+until there is FILE.stop.
 """
 
 from __future__ import annotations
@@ -11,6 +15,9 @@ import socket
 import ssl
 import struct
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 SECONDS = 10
 # Who takes us for a server keeps the line; a server that wants TLS ends it at once.
@@ -19,19 +26,46 @@ KEPT_SECONDS = 2
 PROTOCOL_VERSION = -65536
 
 
-def tls(host: str, port: str, authority: str) -> dict[str, object]:
+def tls(host: str, port: str, authority: str, *shown: str) -> dict[str, object]:
     context = ssl.create_default_context(cafile=authority)
+    if shown:
+        context.load_cert_chain(*shown)
     with (
         socket.create_connection((host, int(port)), timeout=SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,
     ):
-        shown = secure.getpeercert() or {}
+        certificate = secure.getpeercert() or {}
         secure.sendall(b"ruok")
         said = secure.recv(4)
     return {
-        "serial": shown.get("serialNumber"),
+        "serial": certificate.get("serialNumber"),
         "zookeeper": said == b"imok",
     }
+
+
+def plain(host: str, port: str) -> dict[str, object]:
+    try:
+        with socket.create_connection((host, int(port)), timeout=SECONDS) as line:
+            line.sendall(b"ruok")
+            return {"answered": line.recv(4) == b"imok"}
+    except OSError as error:
+        return {"answered": False, "error": type(error).__name__}
+
+
+def session(hosts: str, file: str) -> dict[str, object]:
+    from kazoo.client import KazooClient
+
+    def note(state: str) -> None:
+        with Path(file).open("a") as out:
+            out.write(f"{state}\n")
+
+    client = KazooClient(hosts=hosts, timeout=SECONDS)
+    client.add_listener(note)
+    client.start(timeout=SECONDS)
+    while not Path(f"{file}.stop").exists():
+        time.sleep(0.1)
+    client.stop()
+    return {}
 
 
 def quorum_plain(host: str, port: str) -> dict[str, object]:
@@ -50,7 +84,14 @@ def quorum_plain(host: str, port: str) -> dict[str, object]:
     return {"ended": not answer, "answer": answer.hex()}
 
 
+COMMANDS: dict[str, Callable[..., dict[str, object]]] = {
+    "tls": tls,
+    "plain": plain,
+    "quorum-plain": quorum_plain,
+    "session": session,
+}
+
 if __name__ == "__main__":
     command, *words = sys.argv[1:]
-    found = tls(*words) if command == "tls" else quorum_plain(*words)
+    found = COMMANDS[command](*words)
     print(json.dumps(found))  # noqa: T201 (its only output)

@@ -6,14 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.platform.inside import command_inside
+from local.platform.parts import environment
 from local.platform.state import State
+from local.stores import place
 from tests import pages
+from tests.system.backups import ENDED, Asked, backup, give_keys, location, restore
 from tests.system.clusters import Cluster
 from tests.system.writing import continuous_writes
 
@@ -51,6 +57,10 @@ class Manual:
             timeout=SECONDS,
         ).stdout  # fmt: skip
 
+    @property
+    def authority(self) -> Path:
+        return self.folder / "ca.crt"
+
     def prepare(self) -> Manual:
         """Let kubectl mean the test's namespace."""
         text = self.cluster.platform.kubeconfig.read_text()
@@ -70,6 +80,28 @@ def _greeted(cluster: Cluster) -> list[dict[str, Any]]:
     return [_talk(cluster, "quorum-plain", name, "3888") for name in _names(cluster)]
 
 
+def _plainly_answered(cluster: Cluster) -> list[bool]:
+    """Return which servers answer a client without TLS."""
+    return [_talk(cluster, "plain", name, "2181")["answered"] for name in _names(cluster)]
+
+
+@contextmanager
+def _session_without_tls(cluster: Cluster, states: Path) -> Iterator[Path]:
+    """Keep a session meanwhile; yields the file with its states, the present one last."""
+    state = State(cluster.platform.state)
+    hosts = ",".join(cluster.hosts())
+    command = [sys.executable, str(TALK), "session", hosts, str(states)]
+    with subprocess.Popen(
+        command_inside(state, command), env=environment(state), stdout=subprocess.DEVNULL
+    ) as client:
+        try:
+            cluster.until(lambda: states.exists() and "CONNECTED" in states.read_text(), "it is in")
+            yield states
+        finally:
+            Path(f"{states}.stop").touch()
+            client.wait(timeout=60)
+
+
 def _shown(cluster: Cluster, folder: Path) -> set[str]:
     """Return the serial numbers of the certificates that clients are shown, names checked."""
     authority = str(folder / "ca.crt")
@@ -85,9 +117,9 @@ def _names(cluster: Cluster) -> list[str]:
 def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """Each way is three rolls, so three elections; what is plain is refused when it is complete."""
+    """To TLS and back are three rolls, so three elections; to close what is plain is one."""
     blocks = ["\n".join(block.commands) for block in pages.blocks(PAGE)]
-    make, turn_on, client, move, renew, turn_off = blocks
+    make, turn_on, client, close, reopen, renew, turn_off = blocks
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
     small.apply(replicas=3)
@@ -98,16 +130,76 @@ def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
         assert manual.run(turn_on).endswith(f"small-client.{namespace}.svc.cluster.local:2281")
     assert writes.elections() == 3
     assert _greeted(small) == [REFUSED] * 3
-    assert "zookeeper" in manual.run(client)
-    before, pods = _shown(small, tmp_path), small.uids()
-
-    with continuous_writes(small, tmp_path, "renewed certificates") as writes:
-        manual.run("\n".join([*make.splitlines()[1:3], renew, move]))
-        small.until(lambda: not before & _shown(small, tmp_path), "new ones are shown", 120)
-    assert (writes.elections(), small.uids()) == (0, pods)
-
+    assert ("zookeeper" in manual.run(client), _plainly_answered(small)) == (True, [True] * 3)
+    _close(small, manual, close)
+    _renew(small, manual, "\n".join([*make.splitlines()[1:3], renew]))
+    with continuous_writes(small, tmp_path, "opened without TLS", manual.authority) as writes:
+        manual.run(reopen)
+    assert _plainly_answered(small) == [True] * 3
+    assert writes.elections() == 1
     with continuous_writes(small, tmp_path, "TLS to plain") as writes:
         manual.run(turn_off)
         small.until_settled(120)
     assert writes.elections() == 3
     assert REFUSED not in _greeted(small)
+
+
+def _close(small: Cluster, manual: Manual, close: str) -> None:
+    """Nobody is let in without TLS from the moment that Secured is True, nor left in."""
+    states, title = manual.folder / "states", "closed without TLS"
+    with (
+        _session_without_tls(small, states),
+        continuous_writes(small, manual.folder, title, manual.authority) as writes,
+    ):
+        manual.run(close)
+        assert _plainly_answered(small) == [False] * 3
+        small.until(lambda: states.read_text().split()[-1] != "CONNECTED", "the session ends", 30)
+    assert writes.elections() == 1
+
+
+def _renew(small: Cluster, manual: Manual, renew: str) -> None:
+    """A renewed certificate, and another member, are taken in without an election."""
+    before, pods = _shown(small, manual.folder), small.uids()
+    title = "renewed certificates"
+    with continuous_writes(small, manual.folder, title, manual.authority) as writes:
+        manual.run(renew)
+        small.until(lambda: not before & _shown(small, manual.folder), "new ones are shown", 120)
+        for observers in (1, 0):
+            small.patch({"observers": observers})
+            small.until_settled(120)
+            assert not any(_plainly_answered(small))
+    assert (writes.elections(), small.uids()) == (0, pods)
+
+
+def test_a_backup_goes_back_into_servers_that_take_clients_by_tls_alone(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """Nobody comes in without TLS at any time; by TLS once the servers have been looked at."""
+    make = "\n".join(next(iter(pages.blocks(PAGE))).commands)
+    small = Cluster(cluster.platform, namespace, "small")
+    manual = Manual(small, tmp_path).prepare()
+    manual.run(make)
+    give_keys(small)
+    client = {"secretName": "small-tls", "clientAuth": "need"}
+    small.apply(replicas=3, tls={"client": client})
+    small.until_settled(120)
+    assert _plainly_answered(small) == [False] * 3
+    made = backup(small, "taken", location(place.S3))
+    status = made.until_over()
+    assert status["status"] == "completed", status
+    before = small.uids()
+    back = restore(small, "back", location(place.S3, key=status["record"][0]["key"]))
+    back.until(lambda: _is_over(small, back), "the restore, and no door open meanwhile", 240)
+    assert back.word == "restarted", back.message
+    small.until_settled(180)
+    assert small.uids().isdisjoint(before)
+    assert _plainly_answered(small) == [False] * 3
+    files = [str(tmp_path / name) for name in ("ca.crt", "tls.crt", "tls.key")]
+    told = [_talk(small, "tls", name, "2281", *files) for name in _names(small)]
+    assert all(answer["zookeeper"] for answer in told)
+
+
+def _is_over(cluster: Cluster, asked: Asked) -> bool:
+    """Whether the restore ended; nobody may come in without TLS before either."""
+    assert not any(_plainly_answered(cluster))
+    return asked.word in ENDED

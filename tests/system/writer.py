@@ -2,6 +2,7 @@
 
 `python tests/system/writer.py write HOSTS FILE` writes until FILE.stop is there, one line per
 acknowledged write (path and zxid), then a summary. `... check HOSTS FILE` reads each of them back.
+With a CA as the last word they speak TLS, and trust whom it signed.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ SESSION_SECONDS = 10.0
 class Writer(threading.Thread):
     """One client that writes numbered znodes, one after the other."""
 
-    def __init__(self, folder: str, hosts: str, out: Any, lock: threading.Lock) -> None:
+    def __init__(self, folder: str, client: KazooClient, out: Any, lock: threading.Lock) -> None:
         super().__init__(daemon=True)
-        self.folder, self.hosts, self.out, self.lock = folder, hosts, out, lock
+        self.folder, self.client, self.out, self.lock = folder, client, out, lock
         self.acknowledged, self.errors, self.longest, self.last = 0, 0, 0.0, 0.0
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        client = KazooClient(hosts=self.hosts, timeout=SESSION_SECONDS)
+        client = self.client
         client.start(timeout=30)
         client.ensure_path(self.folder)
         self.last = time.monotonic()
@@ -66,13 +67,21 @@ class Writer(threading.Thread):
         return 1
 
 
-def write(hosts: str, file: Path) -> None:
+def _client(hosts: str, authority: str) -> KazooClient:
+    secure = {"use_ssl": True, "verify_certs": True, "ca": authority} if authority else {}
+    return KazooClient(hosts=hosts, timeout=SESSION_SECONDS, **secure)
+
+
+def write(hosts: str, file: Path, authority: str = "") -> None:
     """Write until there is a file beside it that says stop; the last line is the summary."""
     lock = threading.Lock()
     # Two writers of one ensemble, one after the other, must not meet.
     root = f"/writer-{uuid.uuid4().hex[:8]}"
     with file.open("w", buffering=1) as out:
-        writers = [Writer(f"{root}/{number}", hosts, out, lock) for number in range(CLIENTS)]
+        writers = [
+            Writer(f"{root}/{number}", _client(hosts, authority), out, lock)
+            for number in range(CLIENTS)
+        ]
         for writer in writers:
             writer.start()
         while not file.with_suffix(".stop").exists():
@@ -89,13 +98,13 @@ def write(hosts: str, file: Path) -> None:
         out.write(f"# {json.dumps(summary)}\n")
 
 
-def check(servers: list[str], file: Path) -> None:
+def check(servers: list[str], file: Path, authority: str = "") -> None:
     """Print, for each server, how many acknowledged writes it does not have."""
     lines = [line.split() for line in file.read_text().splitlines() if line.startswith("/")]
     root = lines[0][0].rpartition("/")[0].rpartition("/")[0]
     lost: dict[str, int] = {}
     for server in servers:
-        client = KazooClient(hosts=server, timeout=SESSION_SECONDS)
+        client = _client(server, authority)
         client.start(timeout=30)
         client.sync(root)
         there = {n: set(client.get_children(f"{root}/{n}")) for n in client.get_children(root)}
@@ -108,8 +117,8 @@ def check(servers: list[str], file: Path) -> None:
 
 
 if __name__ == "__main__":
-    command, hosts, file = sys.argv[1:4]
+    command, hosts, file, *authority = sys.argv[1:]
     if command == "write":
-        write(hosts, Path(file))
+        write(hosts, Path(file), *authority)
     else:
-        check(hosts.split(","), Path(file))
+        check(hosts.split(","), Path(file), *authority)

@@ -22,6 +22,7 @@ from tests.system.elsewhere import Elsewhere, place_of
 PROGRAM = Path(__file__).with_name("writer.py")
 STOP_SECONDS = 60
 SUMMARY = "# "
+SECURE_PORT = 2281
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,21 @@ class Writes:
 
 
 @contextmanager
-def continuous_writes(cluster: Cluster, folder: Path, title: str) -> Iterator[Writes]:
-    """Write all the time inside; afterwards no server may lack an acknowledged write."""
-    file = folder / "acknowledged"
+def continuous_writes(
+    cluster: Cluster, folder: Path, title: str, authority: Path | None = None
+) -> Iterator[Writes]:
+    """Write all the time inside; afterwards no server may lack an acknowledged write.
+
+    With an `authority` the writer speaks TLS, and trusts whom it signed.
+    """
+    file = folder / ("acknowledged-by-tls" if authority else "acknowledged")
     try:
-        with unchecked_writes(cluster, file) as writes:
+        with unchecked_writes(cluster, file, authority) as writes:
             yield writes
     except BaseException:
         _tell_unread(title, file)
         raise
-    checked = _check(cluster, file)
+    checked = _check(cluster, file, authority)
     outcome = _outcome(title, file, sum(checked["lost"].values()))
     tell(outcome)
     assert checked["written"] == outcome.acknowledged > 100
@@ -77,16 +83,21 @@ def _outcome(title: str, file: Path, lost: int | None) -> Outcome:
 
 
 @contextmanager
-def unchecked_writes(cluster: Cluster, file: Path) -> Iterator[Writes]:
+def unchecked_writes(
+    cluster: Cluster, file: Path, authority: Path | None = None
+) -> Iterator[Writes]:
     """Write all the time inside; `file` has what was acknowledged, a line each."""
     if isinstance(cluster.platform, Elsewhere):
+        assert authority is None, "only the laptop's own tests write by TLS"
         with _writes_elsewhere(cluster.platform, cluster.service, file) as found:
             yield found
         return
     file.with_suffix(".stop").unlink(missing_ok=True)
     writes = Writes(file)
     state = State(cluster.platform.state)
-    command = [sys.executable, str(PROGRAM), "write", cluster.service, str(file)]
+    secure = [str(authority)] if authority else []
+    service = _secure(cluster.service) if authority else cluster.service
+    command = [sys.executable, str(PROGRAM), "write", service, str(file), *secure]
     with subprocess.Popen(
         command_inside(state, command), env=environment(state), stderr=subprocess.DEVNULL
     ) as writer:
@@ -125,6 +136,10 @@ def _writes_elsewhere(there: Elsewhere, service: str, file: Path) -> Iterator[Wr
     there.run("rm", place, str(Path(place).with_suffix(".stop")))
 
 
+def _secure(host: str) -> str:
+    return f"{host.rpartition(':')[0]}:{SECURE_PORT}"
+
+
 def _lines(file: Path) -> int:
     return file.read_text().count("\n") if file.exists() else 0
 
@@ -136,9 +151,10 @@ def _summary(file: Path) -> dict[str, Any]:
     return found
 
 
-def _check(cluster: Cluster, file: Path) -> dict[str, Any]:
+def _check(cluster: Cluster, file: Path, authority: Path | None) -> dict[str, Any]:
     """Read every acknowledged write back from every member."""
-    servers = ",".join(cluster.hosts())
-    said = cluster.platform.run(sys.executable, str(PROGRAM), "check", servers, str(file)).stdout
+    servers = ",".join(_secure(host) if authority else host for host in cluster.hosts())
+    words = ("check", servers, str(file), *([str(authority)] if authority else []))
+    said = cluster.platform.run(sys.executable, str(PROGRAM), *words).stdout
     found: dict[str, Any] = json.loads(said)
     return found

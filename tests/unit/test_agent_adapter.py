@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from functions.adapters.agent import ask_disk, parse_disk
+from functions.adapters.agent import ask_disk, parse_disk, stats_of
 from functions.adapters.words import MAX_BYTES
+from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Unavailable
-from functions.planning.ensemble import DiskReport, Member
-from tests.unit.serving import Reply
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Member, ServerStats
+from tests.unit.serving import Reply, Serve
 
 TOLD = {
     "isEmpty": False,
@@ -25,6 +26,16 @@ TOLD = {
 }
 IDS = frozenset({1, 2, 3})
 LINES = (Member(1, "zk-0:2888:3888;0.0.0.0:2181", "participant"),)
+
+
+STATUS = {
+    "Connections": 2, "NodeCount": 6, "Epoch": 1, "Counter": 7, "Mode": 2, "Role": "follower",
+    "Version": "3.9.5-46a4b3", "Error": None,
+}  # fmt: skip
+STATS = ServerStats("follower", 0x100000007, "3.9.5", 2, 6)
+NOBODY = {**STATUS, "Role": "none", "Error": "The server is not currently serving requests."}
+RECORD = "server.1=zk-0:2888:3888:participant;127.0.0.1:2189\nversion=100000007"
+CONFIG = EnsembleConfig(0x100000007, (Member(1, "zk-0:2888:3888;127.0.0.1:2189", "participant"),))
 
 
 def answer(told: Any, status: str = "200 OK") -> bytes:
@@ -66,6 +77,47 @@ def answer(told: Any, status: str = "200 OK") -> bytes:
 )
 def test_an_answer_is_read(told: Any, report: DiskReport) -> None:
     assert parse_disk(answer(told), "it") == report
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "stats"),
+    [
+        pytest.param(STATUS, "200 OK", STATS, id="serves"),
+        pytest.param(NOBODY, "503 No", ServerStats("", 0, "", 0), id="serves-nobody"),
+    ],
+)
+def test_what_the_server_says_of_itself_is_told(
+    serve: Serve, told: Any, status: str, stats: ServerStats
+) -> None:
+    port = serve(lambda connection: connection.sendall(answer(told, status)))
+    assert ZooKeeperServers(agent_port=port).stats("127.0.0.1", port) == stats
+
+
+def test_the_member_list_is_told(serve: Serve) -> None:
+    port = serve(lambda connection: connection.sendall(answer({"record": RECORD})))
+    assert ZooKeeperServers(agent_port=port).config("127.0.0.1", port) == CONFIG
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {**STATUS, "Counter": -1},
+        {**STATUS, "Epoch": 1 << 32},
+        {**STATUS, "NodeCount": "many"},
+        {**STATUS, "Connections": None},
+        {"Role": "leader"},
+    ],
+)
+def test_what_no_server_says_of_itself_is_not_taken(told: Any) -> None:
+    with pytest.raises(Unavailable, match="does not say how its server is"):
+        stats_of(told, "it")
+
+
+@pytest.mark.parametrize("told", [{}, {"record": 7}, {"record": "version=1"}])
+def test_what_is_no_member_list_is_not_taken(serve: Serve, told: Any) -> None:
+    port = serve(lambda connection: connection.sendall(answer(told)))
+    with pytest.raises(Unavailable, match="could not be understood"):
+        ZooKeeperServers(agent_port=port).config("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ _KUBERNETES = (
     "PodScheduled Ready Running StatefulSet Succeeded Unschedulable Warning"
 )
 _STEPS = (
-    "AddMember LetVote Recover RemoveMember RemoveVolumes ReplacePod Restore Roll RunServers Scale "
+    "AddMember CorrectList LetVote Recover RemoveMember RemoveVolumes ReplacePod Restore Roll "
+    "RunServers Scale "
     "Arm CleanUp Done Open Stage Start StartBack Stop StopBack Validate Verify Wait"
 )
 NOT_A_REASON = frozenset([*_KUBERNETES.split(), *_STEPS.split(), "ZooKeeper"])

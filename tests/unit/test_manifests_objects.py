@@ -106,7 +106,7 @@ SPECS: dict[str, dict[str, Any]] = {
 ENCRYPTED: dict[str, tuple[dict[str, Any], Encryption]] = {
     "tls": (
         {"tls": {"client": {"secretName": "clients"}, "quorum": {"secretName": "servers"}}},
-        Encryption(Phase.REQUIRE, "servers", 2281),
+        Encryption(Phase.REQUIRE, "servers", 2281, is_plaintext_closed=True),
     ),
     "tls-on-its-way": (
         {

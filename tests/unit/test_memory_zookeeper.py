@@ -6,7 +6,7 @@ import pytest
 
 from functions.adapters.memory import MemoryEnsemble, MemoryZooKeeper
 from functions.api.errors import Refused, Unavailable
-from functions.planning.ensemble import Member
+from functions.planning.ensemble import Login, Member
 from functions.planning.member_list import host_of, line_of, parse_config, parse_member
 
 
@@ -38,7 +38,7 @@ def test_servers_move_to_the_client_port_of_a_new_list_while_they_run() -> None:
     before = zookeeper.config("zoo-1", 2181)
     closed = [line.replace("2181", "2189") for line in lines(1, 2, 3)]
     joining = {"joining": ",".join(closed), "leaving": "", "from_config": before.version}
-    zookeeper.reconfigure("zoo-1", 2181, **joining, passwords=["secret"])  # type: ignore[arg-type]
+    zookeeper.reconfigure("zoo-1", 2181, **joining, login=Login(["secret"]))  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
         zookeeper.stats("zoo-1", 2181)
     assert zookeeper.stats("zoo-3", 2189).mode == "leader"
@@ -76,7 +76,7 @@ def test_a_change_may_take_effect_although_its_answer_is_lost() -> None:
             joining="",
             leaving="3",
             from_config=before.version,
-            passwords=["secret"],
+            login=Login(["secret"]),
         )
     after = zookeeper.config("zoo-1", 2181)
     assert [member.id for member in after.members] == [1, 2]
@@ -93,7 +93,7 @@ def test_a_role_changes_by_joining_again() -> None:
         joining="server.1=zoo-1:2888:3888:observer;2181",
         leaving="",
         from_config=version,
-        passwords=["secret"],
+        login=Login(["secret"]),
     )
     assert [member.role for member in changed.members] == ["observer", "participant", "participant"]
     assert modes(zookeeper, 1) == ["observer"]
@@ -106,7 +106,7 @@ def test_the_last_voter_cannot_leave() -> None:
     version = zookeeper.config("zoo-1", 2181).version
     with pytest.raises(Refused, match="no voter"):
         zookeeper.reconfigure(
-            "zoo-1", 2181, joining="", leaving="1", from_config=version, passwords=["secret"]
+            "zoo-1", 2181, joining="", leaving="1", from_config=version, login=Login(["secret"])
         )
 
 

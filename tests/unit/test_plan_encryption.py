@@ -155,12 +155,12 @@ def test_a_cluster_without_tls_says_nothing_of_it() -> None:
 def test_a_new_cluster_speaks_tls_from_the_start() -> None:
     both = {"tls": {**QUORUM["tls"], **CLIENT["tls"]}}
     decided = _decide(both)
-    assert decided.encryption == Encryption(R, "certs", 2281)
+    assert decided.encryption == Encryption(R, "certs", 2281, is_plaintext_closed=True)
     assert _said(decided) == ("True", "AsWanted")
     assert decided.condition is not None
     assert decided.condition.message == (
-        "Among themselves the servers speak by TLS alone. Clients reach them by TLS at port 2281; "
-        "where the network enforces NetworkPolicies, none without TLS at 2181."
+        "Among themselves the servers speak by TLS alone. "
+        "Clients reach them by TLS at port 2281 alone."
     )
 
 
@@ -182,19 +182,36 @@ def test_clients_lose_the_port_without_tls_once_every_server_has_one_with(
     client: dict[str, Any], pods: tuple[SeenPod, ...], is_closed: bool
 ) -> None:
     decided = _decide({"tls": {"client": {"secretName": "certs", **client}}}, *pods)
-    assert decided.is_plaintext_closed is is_closed
+    assert decided.is_plaintext_closed is decided.encryption.is_plaintext_closed is is_closed
+
+
+def test_a_port_without_tls_that_stays_open_is_said() -> None:
+    decided = _decide({"tls": {"client": {"secretName": "certs", "plaintext": True}}})
+    assert decided.condition is not None
+    assert "at port 2281, and without TLS at 2181." in decided.condition.message
+
+
+CLOSED = replace(SECURE, is_plaintext_closed=True)
 
 
 @pytest.mark.parametrize(
-    "more",
-    [{"networkPolicy": {"enabled": False}},
-     {"tls": {"client": {"secretName": "certs", "plaintext": True}}}],
-    ids=["no-policy", "asked-for"],
-)  # fmt: skip
-def test_a_port_without_tls_that_stays_open_is_said(more: dict[str, Any]) -> None:
-    decided = _decide({**CLIENT, **more})
+    ("spec", "before", "told"),
+    [
+        pytest.param(CLIENT, SECURE, "by TLS alone; waits for zk-1.", id="to-be-closed"),
+        pytest.param({}, CLOSED, "as spec.tls says; waits for zk-1.", id="to-be-opened"),
+    ],
+)
+def test_servers_that_take_clients_otherwise_are_waited_for(
+    spec: dict[str, Any], before: Encryption, told: str
+) -> None:
+    after = CLOSED if spec else PLAIN
+    pods = [pod(f"zk-{number}", encryption=it) for number, it in enumerate((after, before, after))]
+    said = {"conditions": [{"type": "Secured", "status": "True", "reason": "AsWanted"}]}
+    decided = decide(cluster(said, **spec), None, SeenTls({"certs": GOOD}, tuple(pods)), NOW)
+    assert decided.encryption == after
+    assert _said(decided) == ("False", "Changing")
     assert decided.condition is not None
-    assert "at port 2281, and without TLS at 2181." in decided.condition.message
+    assert decided.condition.message == f"The servers are being rolled to take clients {told}"
 
 
 def test_a_change_names_the_pods_it_waits_for_and_where_it_ends() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from functions.planning.member_list import OBSERVER, PARTICIPANT
 from functions.planning.scaling import (
     AddMember,
+    CorrectList,
     Hold,
     Move,
     RemoveMember,
@@ -113,7 +114,7 @@ def _after(move: Move, seen: SeenEnsemble) -> SeenEnsemble:
             seen = replace(seen, replicas=seen.replicas if replicas is None else replicas)
         case RunServers(replicas=replicas):
             seen = replace(seen, replicas=replicas)
-        case Hold() | RemoveVolumes() | ReplacePod():
+        case Hold() | RemoveVolumes() | ReplacePod() | CorrectList():
             raise AssertionError(move)
     serving = frozenset(range(1, seen.replicas + 1))
     voters = {n for n, role in roles.items() if role == PARTICIPANT} & serving

@@ -43,7 +43,7 @@ def answering(text: str) -> Iterator[int]:
                 except OSError:
                     return
                 with connection:
-                    connection.recv(16)
+                    connection.recv(4096)
                     connection.sendall(text.encode())
 
         Thread(target=serve, daemon=True).start()
@@ -142,6 +142,14 @@ def test_a_serving_server_says_how_far_it_is() -> None:
         asked = {"SERVER_HOST": "127.0.0.1", "CLIENT_PORT": str(port)}
         assert committed(asked) == Committed(EPOCH | 7, 6)
     assert committed({"SERVER_HOST": ""}) is None
+
+
+def test_a_server_that_takes_clients_by_tls_alone_says_it_to_its_agent() -> None:
+    told = {"Epoch": 1, "Counter": 7, "Connections": 0, "NodeCount": 6}
+    body = json.dumps({**told, "Role": "follower", "Version": "3.9.5-x", "Error": None})
+    with answering(f"HTTP/1.0 200 OK\r\n\r\n{body}") as agent:
+        asked = {"SERVER_HOST": "127.0.0.1", "CLIENT_PORT": "1", "AGENT_PORT": str(agent)}
+        assert committed(asked) == Committed(0x100000007, 6)
 
 
 def test_a_proof_answers_what_was_proven(folder: Path) -> None:

@@ -91,6 +91,22 @@ def test_a_prepared_disk_that_never_started_is_prepared_the_same_again(
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
 
 
+def test_a_server_that_takes_clients_by_tls_alone_listens_inside_its_pod_from_the_first_start(
+    environment: dict[str, str],
+) -> None:
+    environment["INSIDE_ADDRESS"] = "127.0.0.1:2189"
+    data = _data(environment)
+    assert prepare(environment, _outside(_cluster())) == 0
+    lines = (data / "zoo.cfg.dynamic").read_text().splitlines()
+    assert {line.partition(";")[2] for line in lines} == {"127.0.0.1:2189"}
+    (data / "version-2").mkdir()
+    (data / "version-2/snapshot.0").write_text("")
+    for inside, expected in (("", "0.0.0.0:2181"), ("127.0.0.1:2189", "127.0.0.1:2189")):
+        assert prepare({**environment, "INSIDE_ADDRESS": inside}, _outside(_cluster())) == 0
+        lines = (data / "zoo.cfg.dynamic").read_text().splitlines()
+        assert {line.partition(";")[2] for line in lines} == {expected}
+
+
 def test_epoch_files_of_an_earlier_start_go_before_the_marker_comes(
     environment: dict[str, str],
 ) -> None:

@@ -37,7 +37,9 @@ def _cluster(step: str = "", uid: str = UID, restored: str = "") -> dict[str, An
     return {"status": status}
 
 
-def _prepare(volumes: Volumes, *answers: dict[str, Any] | None, deadline: float = 0.3) -> int:
+def _prepare(
+    volumes: Volumes, *answers: dict[str, Any] | None, deadline: float = 30.0, inside: str = ""
+) -> int:
     """Prepare the server; the API server gives the answers in turn, the last for ever."""
     left, folders = list(answers), volumes.folders
 
@@ -56,6 +58,7 @@ def _prepare(volumes: Volumes, *answers: dict[str, Any] | None, deadline: float 
         "QUARANTINE_PORT": "2189", "STATIC_CONFIG": "zoo.cfg",
         "DATA_DIR": str(folders.data), "DATA_LOG_DIR": str(folders.log),
         "CFG_DIR": str(folders.config), "RAW_CFG_DIR": str(folders.raw_config),
+        "INSIDE_ADDRESS": inside,
     }  # fmt: skip
     return prepare(environment, Outside(read, lambda _: {"10.0.0.7"}, deadline))
 
@@ -94,7 +97,7 @@ def test_a_server_that_is_told_nothing_of_use_does_not_start(
 ) -> None:
     volumes.stage()
     before = volumes.held()
-    assert _prepare(volumes, answer) == 1
+    assert _prepare(volumes, answer, deadline=0.3) == 1
     assert volumes.held() == before
     assert "giving up" in caplog.text
 
@@ -130,6 +133,22 @@ def test_a_server_that_is_closed_to_clients_has_no_port_for_tls_either(volumes: 
     assert "secureClientPort" not in volumes.folders.static_file.read_text()
     assert _prepare(volumes, _cluster(restored=UID)) == 0
     assert "secureClientPort=2281\n" in volumes.folders.static_file.read_text()
+
+
+def test_servers_that_take_clients_by_tls_alone_stay_inside_their_pods_meanwhile(
+    volumes: Volumes,
+) -> None:
+    """One that is made otherwise during the restore comes to the port of those that are open."""
+    inside = LINES.replace("0.0.0.0:2181", "127.0.0.1:2189")
+    volumes.stage()
+    assert _prepare(volumes, _cluster("Start"), inside="127.0.0.1:2189") == 0
+    assert (_data(volumes), own_list(volumes.folders).text) == ("backup", inside)
+    assert _prepare(volumes, _cluster("Open")) == 0
+    assert own_list(volumes.folders).text == CLOSED
+    assert _prepare(volumes, _cluster(restored=UID), inside="127.0.0.1:2189") == 0
+    assert own_list(volumes.folders).text == inside
+    assert _prepare(volumes, _cluster(restored=UID)) == 0
+    assert own_list(volumes.folders).text == LINES
 
 
 @pytest.mark.parametrize(("restored", "data"), [(UID, "backup"), ("", "own"), ("old", "own")])

@@ -6,15 +6,17 @@ member list does follows from that by ZooKeeper's rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from functions.adapters.agent import AGENT_PORT
 from functions.adapters.memory.faults import Faults
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.planning.ensemble import DiskReport, EnsembleConfig, Member, ServerStats
+from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, Member, ServerStats
 from functions.planning.member_list import OBSERVER, PARTICIPANT, parse_member
 
 FIRST_ZXID = 0x100000000
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(slots=True)
@@ -23,7 +25,8 @@ class MemoryServer:
 
     `zxid` is the last transaction on its disk; 0 for one that may vote although it holds none.
     `restored` is the uid of the restore that its data comes from. `password` is the super user's as
-    this server knows it; empty: as the ensemble does.
+    this server knows it; empty: as the ensemble does. One that `is_inside` listens without TLS on
+    its pod's loopback alone; `secure_port` is where it takes sessions by TLS, 0 nowhere.
     """
 
     id: int
@@ -36,6 +39,14 @@ class MemoryServer:
     zxid: int = 0
     restored: str = ""
     password: str = ""
+    is_inside: bool = False
+    secure_port: int = 0
+
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether it is looked at there; the agent beside it tells wherever it listens."""
+        if port == AGENT_PORT:
+            return self.host == host
+        return (self.host, self.port) == (host, port) and not self.is_inside
 
 
 @dataclass(slots=True)
@@ -131,9 +142,10 @@ class MemoryEnsemble:
     def _bind(self, members: Iterable[Member]) -> None:
         """Servers take their client port from the list, while they run (docs/decisions/0006)."""
         for member in members:
-            port = member.address.rpartition(":")[2]
-            if member.id in self.servers and ";" in member.address:
+            host, _, port = member.address.partition(";")[2].rpartition(":")
+            if member.id in self.servers and port:
                 self.servers[member.id].port = int(port)
+                self.servers[member.id].is_inside = host == LOOPBACK
 
     def write(self) -> int:
         """Let a client write something; return the zxid under which it was acknowledged."""
@@ -200,15 +212,15 @@ class MemoryZooKeeper:
         joining: str,
         leaving: str,
         from_config: int,
-        passwords: Sequence[str],
+        login: Login,
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user."""
         self.changes.append(f"+{joining} -{leaving}")
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
         with self.faults.around():
-            ensemble, server = self._serving(host, port)
-            if (server.password or ensemble.password) not in passwords:
+            ensemble, server = self._taking(host, port, by_tls=login.trust is not None)
+            if (server.password or ensemble.password) not in login.passwords:
                 raise Refused(f"{host}:{port} does not accept the super user's password.")
             return ensemble.change(joining, leaving, from_config)
 
@@ -218,10 +230,17 @@ class MemoryZooKeeper:
             raise Unavailable(f"{host}:{port} is not currently serving requests.")
         return ensemble, server
 
+    def _taking(self, host: str, port: int, *, by_tls: bool) -> tuple[MemoryEnsemble, MemoryServer]:
+        """Return the server that takes a session there."""
+        ensemble, server = self._serving(host, AGENT_PORT if by_tls else port)
+        if (by_tls and server.secure_port != port) or port == AGENT_PORT:
+            raise Unavailable(f"{host}:{port} opens no session: connection refused")
+        return ensemble, server
+
     def _find(self, host: str, port: int) -> tuple[MemoryEnsemble, MemoryServer]:
         for ensemble in self.ensembles:
             for server in ensemble.servers.values():
-                if (server.host, server.port) == (host, port) and server.is_up:
+                if server.is_at(host, port) and server.is_up:
                     return ensemble, server
         raise Unavailable(f"{host}:{port} cannot be asked: connection refused")
 

@@ -16,6 +16,7 @@ from functions.api.ports import quarantine_port
 from functions.manifests.names import server_id
 from functions.manifests.server_config import server_line
 from functions.planning import refusal
+from functions.planning.client_ports import askable, change
 from functions.planning.member_list import parse_member
 from functions.planning.membership import server_count
 from functions.planning.restores import hold
@@ -23,7 +24,7 @@ from functions.planning.restoring import RestoreStep
 from functions.planning.scale_slice import SCALED, Seen, is_ours, report, run_servers
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import Wanted
-from functions.planning.steps import Announce, DeleteObject, LookAgain, Plan, Reconfigure
+from functions.planning.steps import Announce, DeleteObject, LookAgain, Plan
 
 RESTORING = "Restoring"
 _TOLD = {
@@ -99,13 +100,23 @@ def _open(cluster: ZooKeeperCluster, seen: Seen) -> Plan:
     config, servers = seen.closed.config, seen.closed
     if config is None:
         return ()
-    lines = [server_line(cluster, member.id - 1, member.role) for member in config.members]
-    if set(map(parse_member, lines)) == set(config.members):
+    lines = [
+        server_line(
+            cluster, member.id - 1, member.role, is_plaintext_closed=member.id in servers.doors
+        )
+        for member in config.members
+    ]
+    # Servers that take clients by TLS alone stay as they are: their port for it opens by a roll.
+    if set(map(parse_member, lines)) == set(config.members) or not (asked := askable(servers)):
         return ()
-    serving = [number for number, stats in servers.stats.items() if stats.mode]
-    hosts = tuple(servers.addresses[number] for number in sorted(serving))
-    port = quarantine_port(cluster.spec)
-    opened = Reconfigure(hosts[0], hosts, ",".join(lines), "", config.version, port)
+    opened = change(
+        servers,
+        asked,
+        joining=",".join(lines),
+        leaving="",
+        version=config.version,
+        port=quarantine_port(cluster.spec),
+    )
     return (opened, LookAgain())
 
 
