@@ -114,12 +114,16 @@ def _names(cluster: Cluster) -> list[str]:
     return [host.partition(":")[0] for host in cluster.hosts()]
 
 
-def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
+def _blocks() -> list[str]:
+    """Return the commands of the page: make, on, by TLS, close, open again, renew, off."""
+    return ["\n".join(block.commands) for block in pages.blocks(PAGE)]
+
+
+def test_servers_learn_tls_and_forget_it_again(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """To TLS and back are three rolls, so three elections; to close what is plain is one."""
-    blocks = ["\n".join(block.commands) for block in pages.blocks(PAGE)]
-    make, turn_on, client, close, reopen, renew, turn_off = blocks
+    """Each way is three rolls, so three elections."""
+    make, turn_on, client, _, _, _, turn_off = _blocks()
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
     small.apply(replicas=3)
@@ -131,17 +135,30 @@ def test_servers_learn_tls_renew_their_certificate_and_forget_it_again(
     assert writes.elections() == 3
     assert _greeted(small) == [REFUSED] * 3
     assert ("zookeeper" in manual.run(client), _plainly_answered(small)) == (True, [True] * 3)
+    with continuous_writes(small, tmp_path, "TLS to plain") as writes:
+        manual.run(turn_off)
+        small.until_settled(120)
+    assert writes.elections() == 3
+    assert REFUSED not in _greeted(small)
+
+
+def test_servers_are_closed_to_clients_without_tls_and_opened_again(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """Each way is one roll; a certificate is renewed, and a member comes and goes, in between."""
+    make, _, _, close, reopen, renew, _ = _blocks()
+    small = Cluster(cluster.platform, namespace, "small")
+    manual = Manual(small, tmp_path).prepare()
+    manual.run(make)
+    small.apply(replicas=3, tls={"client": {"secretName": "small-tls", "plaintext": True}})
+    small.until_settled(120)
+    assert _plainly_answered(small) == [True] * 3
     _close(small, manual, close)
     _renew(small, manual, "\n".join([*make.splitlines()[1:3], renew]))
     with continuous_writes(small, tmp_path, "opened without TLS", manual.authority) as writes:
         manual.run(reopen)
     assert _plainly_answered(small) == [True] * 3
     assert writes.elections() == 1
-    with continuous_writes(small, tmp_path, "TLS to plain") as writes:
-        manual.run(turn_off)
-        small.until_settled(120)
-    assert writes.elections() == 3
-    assert REFUSED not in _greeted(small)
 
 
 def _close(small: Cluster, manual: Manual, close: str) -> None:
@@ -175,7 +192,7 @@ def test_a_backup_goes_back_into_servers_that_take_clients_by_tls_alone(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     """Nobody comes in without TLS at any time; by TLS once the servers have been looked at."""
-    make = "\n".join(next(iter(pages.blocks(PAGE))).commands)
+    make = _blocks()[0]
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
     manual.run(make)
