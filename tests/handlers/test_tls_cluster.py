@@ -191,6 +191,7 @@ def _message(simulation: Any, kind: str) -> str:
     return str(next(c.message for c in conditions if c.type == kind))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("auth", ["none", "need"])
 def test_servers_that_take_clients_by_tls_alone_grow_and_shrink(simulation: Any, auth: str) -> None:
     _issue(simulation)
@@ -207,6 +208,7 @@ def test_servers_that_take_clients_by_tls_alone_grow_and_shrink(simulation: Any,
     assert simulation.condition("Scaled") == ("True", "AsWanted")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("then", [None, {"client": {**BOTH["client"], "plaintext": True}}])
 def test_a_size_that_changes_together_with_tls_waits_for_somebody_to_ask(
     simulation: Any, then: Any
@@ -223,6 +225,7 @@ def test_a_size_that_changes_together_with_tls_waits_for_somebody_to_ask(
     assert simulation.condition("Updated") == ("True", "AsWanted")
 
 
+@pytest.mark.thorough
 def test_a_list_that_says_otherwise_than_the_servers_is_corrected(simulation: Any) -> None:
     _issue(simulation)
     simulation.apply(replicas=3, tls={"client": BOTH["client"]})
@@ -240,6 +243,7 @@ def test_a_list_that_says_otherwise_than_the_servers_is_corrected(simulation: An
     assert simulation.condition("Scaled") == ("True", "AsWanted")
 
 
+@pytest.mark.thorough
 def test_without_the_secret_nobody_is_trusted_with_the_password(simulation: Any) -> None:
     _issue(simulation)
     tls = {"client": BOTH["client"]}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.adapters.agent import parse_disk
+from functions.adapters.agent import parse_disk, stats_of
 from functions.adapters.http import parse_json
 from functions.adapters.job_programs import progress_of
 from functions.adapters.words import MAX_BYTES, parse_conf, parse_stats
@@ -40,6 +40,10 @@ DISK = json.dumps({
     "isEmpty": False, "zxid": "0x100000007", "epoch": 1, "members": [1, 2], "voters": [1],
     "restored": None, "lines": ["server.1=zk-0.zk:2888:3888:participant;0.0.0.0:2181"],
 })  # fmt: skip
+STATUS = json.dumps({
+    "Epoch": 1, "Counter": 7, "Connections": 2, "NodeCount": 6,
+    "Role": "leader", "Version": "3.9.5",
+})  # fmt: skip
 PROGRESS = '{"done": 1, "total": 2, "phase": "copying"}'
 SHARP = (
     "", "\n", "\r\n", "\x00", "\xff", "9" * 5000, "-1", "f" * 5000, "0x", " " * 5000, "{",
@@ -62,13 +66,14 @@ def _changed(text: str) -> st.SearchStrategy[str]:
     return st.one_of(edits.map(edited), st.text(max_size=50), st.sampled_from(SHARP))
 
 
-ANSWERS = st.sampled_from((SRVR, CONS, CONF, DISK, PROGRESS)).flatmap(_changed)
+ANSWERS = st.sampled_from((SRVR, CONS, CONF, DISK, STATUS, PROGRESS)).flatmap(_changed)
 
 Reader = Callable[[str], object]
 READERS: dict[str, Reader] = {
     "srvr": lambda text: parse_stats(text, "it"),
     "conf": lambda text: parse_conf(text, "it"),
     "disk": lambda text: parse_disk(_http(text), "it"),
+    "status": lambda text: stats_of(parse_json("/status", _http(text), "it"), "it"),
     "progress": lambda text: progress_of(parse_json("/progress", _http(text), "it"), "it"),
     "/status": lambda text: _sent(status_report(lambda _: text)),
     "/client": lambda text: _sent(client_report(lambda _: text)),
