@@ -111,14 +111,14 @@ def _is_deep(value: Any) -> bool:
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
 
 
 def _without_nulls(value: Any) -> Any:
     """Drop nulls as the API server does: a field that is null is a field that is not there."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 

@@ -25,8 +25,8 @@ def is_as_wanted(wanted: Any, seen: Any) -> bool:
         return False
     if _is_empty(wanted, seen):
         return True
-    if isinstance(wanted, Mapping):
-        return isinstance(seen, Mapping) and all(
+    if isinstance(wanted, dict):
+        return isinstance(seen, dict) and all(
             is_as_wanted(value, seen.get(key)) for key, value in wanted.items()
         )
     if isinstance(wanted, list | tuple):
@@ -35,19 +35,19 @@ def is_as_wanted(wanted: Any, seen: Any) -> bool:
 
 
 def _is_policy(manifest: Any) -> bool:
-    return isinstance(manifest, Mapping) and manifest.get("kind") == NETWORK_POLICY.name
+    return isinstance(manifest, dict) and manifest.get("kind") == NETWORK_POLICY.name
 
 
 def _has_entries(wanted: list[Any], seen: list[Any]) -> bool:
     key = _key(wanted)
     if key is None:
         return len(wanted) == len(seen) and all(map(is_as_wanted, wanted, seen))
-    by_key = {entry.get(key): entry for entry in seen if isinstance(entry, Mapping)}
+    by_key = {entry.get(key): entry for entry in seen if isinstance(entry, dict)}
     return all(entry[key] in by_key and is_as_wanted(entry, by_key[entry[key]]) for entry in wanted)
 
 
 def _key(entries: list[Any]) -> str | None:
-    if not entries or not all(isinstance(entry, Mapping) for entry in entries):
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
         return None
     return next((key for key in _KEYS if _tells_apart(key, entries)), None)
 

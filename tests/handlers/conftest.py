@@ -360,11 +360,11 @@ class Simulation:
             self.kube.put({**template, "metadata": metadata}, manager="sts")
 
     def _exists(self, kind: Kind, namespace: str, name: str) -> bool:
-        return self.kube.get(Ref(kind, namespace, name)) is not None
+        return self.kube.stored_at(Ref(kind, namespace, name)) is not None
 
     def _drop_orphan(self, pod: Manifest) -> bool:
         owner = pod["metadata"]["ownerReferences"][0]
-        found = self.kube.get(Ref(STATEFUL_SET, pod["metadata"]["namespace"], owner["name"]))
+        found = self.kube.stored_at(Ref(STATEFUL_SET, pod["metadata"]["namespace"], owner["name"]))
         if found is not None and found["metadata"]["uid"] == owner["uid"]:
             return False
         self.remove_pod(pod["metadata"]["name"], pod["metadata"]["namespace"])
@@ -434,7 +434,7 @@ class Simulation:
     def _disk_of(self, pod: Manifest) -> str:
         metadata = pod["metadata"]
         ref = Ref(PERSISTENT_VOLUME_CLAIM, metadata["namespace"], f"data-{metadata['name']}")
-        claim = self.kube.get(ref)
+        claim = self.kube.stored_at(ref)
         return str(claim["metadata"]["uid"] if claim is not None else metadata["uid"])
 
     def _prepare(self, pod: Manifest) -> Preparation:
@@ -442,7 +442,7 @@ class Simulation:
         env = {e["name"]: e.get("value") for e in pod["spec"]["initContainers"][0]["env"]}
         number = int(metadata["name"].rpartition("-")[2]) + 1
         disk = self.disks.setdefault(self._disk_of(pod), Disk(is_empty=True, members={}))
-        found = self.kube.get(Ref(CLUSTER, metadata["namespace"], str(env["CLUSTER"])))
+        found = self.kube.stored_at(Ref(CLUSTER, metadata["namespace"], str(env["CLUSTER"])))
         name = f"data-{metadata['name']}" if env["CLAIM"] else metadata["name"]
         record = parse_record(found)
         self.let_in |= set(record.recovery.values()) if record is not None else set()
@@ -489,7 +489,7 @@ class Simulation:
         if any(server.is_up for server in ensemble.servers.values()):
             return
         name, namespace = metadata["name"].rpartition("-")[0], metadata["namespace"]
-        verdict = parse_verdict(self.kube.get(Ref(CLUSTER, namespace, name)))
+        verdict = parse_verdict(self.kube.stored_at(Ref(CLUSTER, namespace, name)))
         spec = self.cluster(name, namespace).spec
         port = quarantine_port(spec) if verdict.is_closed else spec.config.client_port
         ensemble.leader, listed = 0, ensemble.config.members
@@ -513,7 +513,7 @@ class Simulation:
             if len(told) > 1:
                 volumes.mixes.append(f"{key} serves {sorted(told)}")
             namespace, _, name = key.partition("/")
-            found = self.kube.get(Ref(CLUSTER, namespace, name)) or {}
+            found = self.kube.stored_at(Ref(CLUSTER, namespace, name)) or {}
             restored = found.get("status", {}).get("restored", "")
             port = self.cluster(name, namespace).spec.config.client_port if found else 0
             if early := [s.id for s in up if s.port == port and told != {restored}]:
@@ -567,7 +567,7 @@ class Simulation:
         """Return the super user's password whose digest the pod's server is started with."""
         env = {e["name"]: e for c in pod["spec"]["containers"] for e in c["env"]}
         given = env["SUPER_DIGEST"]["valueFrom"]["secretKeyRef"]
-        secret = self.kube.get(Ref(SECRET, pod["metadata"]["namespace"], given["name"]))
+        secret = self.kube.stored_at(Ref(SECRET, pod["metadata"]["namespace"], given["name"]))
         assert secret is not None
         digest = base64.b64decode(secret["data"][given["key"]]).decode()
         return next(word for word in passwords(secret) if super_user_digest(word) == digest)

@@ -14,7 +14,8 @@ from functions.api.kinds import CLUSTER, EVENT, KINDS, PERSISTENT_VOLUME_CLAIM, 
 from functions.api.manifest import Manifest
 
 _KINDS = [kind for kind in KINDS.values() if kind != EVENT and "monitoring" not in kind.group]
-_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# As the twin gives them.
+_UID = re.compile(r"00000000-0000-0000-0000-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ADDRESS = re.compile(r"10\.244\.\d+\.\d+")
 
@@ -49,13 +50,29 @@ def end_state(simulation: Any) -> str:
     names = {item["metadata"]["uid"]: _path(item) for item in found}
     disks = {names.get(uid, "gone"): disk.is_empty for uid, disk in simulation.disks.items()}
     told = {
-        "objects": [_stripped(item) for item in found],
         "disks": {name: empty for name, empty in sorted(disks.items()) if name != "gone"},
         "markers": sorted(names.get(uid, "gone") for uid in simulation.markers),
     }
-    text = json.dumps(told, separators=(",\n", ": "), sort_keys=True)
-    text = _UID.sub(lambda uid: names.get(uid[0], "gone"), text)
-    return _ADDRESS.sub("address", _TIME.sub("time", text))
+    text = "\n".join([*map(_text, found), _as_text(told)])
+    return _UID.sub(lambda uid: names.get(uid[0], "gone"), text)
+
+
+# The text of what is stored, with the object so that no other one gets its id: most of a world is
+# the same as the one before.
+_texts: dict[int, tuple[Manifest, str]] = {}
+
+
+def _text(item: Manifest) -> str:
+    if id(item) not in _texts:
+        if len(_texts) > 10_000:
+            _texts.clear()
+        text = _as_text(_stripped(item))
+        _texts[id(item)] = item, _ADDRESS.sub("address", _TIME.sub("time", text))
+    return _texts[id(item)][1]
+
+
+def _as_text(told: Any) -> str:
+    return json.dumps(told, separators=(",\n", ": "), sort_keys=True)
 
 
 def whole_state(simulation: Any) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.adapters.memory.shapes import KEY_DEFAULTS, KeyedBy, Values, Whole, shape_of
 from functions.api.kinds import Kind
@@ -20,15 +19,14 @@ from functions.api.kinds import Kind
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+# Tuples, because paths are hashed and compared all the time.
+class Item(NamedTuple):
     """One entry of a keyed list, by its keys."""
 
     keys: tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One entry of a list of distinct scalars."""
 
     value: Any
@@ -187,8 +185,10 @@ def _remove(value: Object, path: Path) -> None:
         _remove(value, path[:-1])
 
 
+# A write changes what few owners own: the paths of the others are the very same.
+@lru_cache(maxsize=1 << 12)
 def encoded(paths: Paths) -> Object:
-    """Return `paths` in the API's own notation (FieldsV1)."""
+    """Return `paths` in the API's own notation (FieldsV1): to be read, never changed."""
     tree: Object = {}
     for path in sorted(paths, key=_text):
         place = tree
@@ -240,15 +240,15 @@ def _item(entry: Object, fields: tuple[str, ...]) -> Item:
 
 
 def _step(value: Any, element: Element) -> Any:
-    match element:
-        case Item(keys):
-            names = tuple(name for name, _ in keys)
-            found = (entry for entry in value if _item(entry, names) == element)
-            return next(found, MISSING)
-        case Value(wanted):
-            return wanted if wanted in value else MISSING
-        case name:
-            return value.get(name, MISSING) if isinstance(value, dict) else MISSING
+    if isinstance(element, str):
+        return value.get(element, MISSING) if isinstance(value, dict) else MISSING
+    if isinstance(element, Value):
+        return element.value if element.value in value else MISSING
+    return next((entry for entry in value if _has_keys(entry, element.keys)), MISSING)
+
+
+def _has_keys(entry: Object, keys: tuple[tuple[str, Any], ...]) -> bool:
+    return all(entry.get(name, KEY_DEFAULTS.get(name)) == value for name, value in keys)
 
 
 def _drop(parent: Any, element: Element) -> None:

@@ -256,6 +256,11 @@ class MemoryKube:
         """Return all objects of `kind` as `list` does, not copied: to be read, never changed."""
         return [stored.to_read for _, stored in self._store.items(kind)]
 
+    def stored_at(self, ref: Ref) -> Manifest | None:
+        """Return what `get` does, not copied: to be read, never changed."""
+        stored = self._store.get(ref)
+        return stored.to_read if stored else None
+
     def forget_kinds(self) -> None:
         """Let a minute pass, after which it is asked anew which kinds are served."""
         self._discovered.clear()

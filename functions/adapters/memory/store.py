@@ -29,8 +29,10 @@ class Stored:
     written: str
 
     def shown(self) -> Object:
-        """Return a copy as the API server would answer it."""
+        """Return a copy as the API server would answer it; nobody changes its managedFields."""
         copy: Object = marshal.loads(self._bytes)
+        if self._fields:
+            copy["metadata"]["managedFields"] = self._fields
         return copy
 
     @cached_property
@@ -38,12 +40,14 @@ class Stored:
         """The same, once for all who promise to change nothing in it."""
         return self.shown()
 
+    # Objects are read far more often than written: the answer is put together once.
     @cached_property
     def _bytes(self) -> bytes:
-        # Objects are read far more often than written: the answer is put together once.
-        fields = managed_fields(self.object["apiVersion"], self.owners, self.written)
-        shown = {"managedFields": fields} if fields else {}
-        return marshal.dumps({**self.object, "metadata": {**self.object["metadata"], **shown}})
+        return marshal.dumps(self.object)
+
+    @cached_property
+    def _fields(self) -> list[Object]:
+        return managed_fields(self.object["apiVersion"], self.owners, self.written)
 
 
 def _as_given(item: Object, _: Object | None) -> Object:
