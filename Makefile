@@ -22,6 +22,7 @@ DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' t
 LONG := tests/model tests/unit tests/handlers tests/contract tests/system
 SCENARIOS ?=
 CHOSEN = $(if $(SCENARIOS),-k "$(SCENARIOS)")
+# GOGC=400: API servers that live for a test only may use memory for time.
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` does.
 unexport KUBECONFIG
 
@@ -61,8 +62,8 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
 	@$(BIN)/pytest -q -n 3 -m $(QUICK) --cov=functions $(DECIDING)
 	@$(BIN)/pytest -q -n 3 -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
-	@$(BIN)/pytest -q -n 3 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not soak" tests/system
+	@GOGC=400 $(BIN)/pytest -q -n 3 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
+	@GOGC=400 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer (SCENARIOS='restore or roll' ROUNDS=5)
 	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "soak or large" $(CHOSEN) $(LONG)

@@ -10,6 +10,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from tests.distribution import ByWhatIsShared
 from tests.outcomes import Scoreboard, attach
 
 settings.register_profile("patient", deadline=None)
@@ -23,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         assert terminal is not None, "pytest writes to a terminal"
         config.pluginmanager.register(Scoreboard(terminal), "scoreboard")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByWhatIsShared | None:
+    return ByWhatIsShared(config) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -23,7 +23,7 @@ from tests.contract.ensemble import RealEnsemble
 from tests.contract.processes import until
 from tests.contract.test_backup_contract import addresses, environment
 
-pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("admin-snapshot")]
+pytestmark = pytest.mark.contract
 
 ADMIN_PORT = 8080
 

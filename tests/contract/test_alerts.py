@@ -13,7 +13,7 @@ from tests.contract.monitoring import queries, rules
 from tests.contract.prometheus_tool import run
 
 # The first time promtool is built, which takes minutes.
-pytestmark = [pytest.mark.contract, pytest.mark.soak, pytest.mark.xdist_group("promtool")]
+pytestmark = [pytest.mark.contract, pytest.mark.soak]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}-{case.why}")

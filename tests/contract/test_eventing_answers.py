@@ -26,7 +26,7 @@ from tests.contract.eventing_server import (
 )
 from tests.contract.processes import until
 
-pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("answers")]
+pytestmark = pytest.mark.contract
 
 INGRESS = lines("knative-ingress.jsonl")
 ADMISSION = lines("knative-admission.jsonl")

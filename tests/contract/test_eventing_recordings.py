@@ -28,7 +28,7 @@ from tests.contract.eventing_server import (
 )
 from tests.contract.processes import until
 
-pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("recordings")]
+pytestmark = pytest.mark.contract
 
 NOISE_SECONDS = 0.15
 RECORDED_SUBSCRIBER = "http://10.244.0.1:9100"

@@ -26,7 +26,7 @@ from tests.contract.store_servers import (
     s3_server,
 )
 
-pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("object-stores")]
+pytestmark = pytest.mark.contract
 
 PART = bytes(range(256)) * (MIN_PART_BYTES // 256)
 FAR = timedelta(days=1)

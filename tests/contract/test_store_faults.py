@@ -59,7 +59,7 @@ from tests.contract.store_servers import (
     s3_server,
 )
 
-pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("store-faults")]
+pytestmark = pytest.mark.contract
 
 PARTS = [bytes([letter]) * MIN_PART_BYTES for letter in b"ab"] + [b"the tail"]
 WHOLE = b"".join(PARTS)

@@ -75,7 +75,10 @@ STORIES: dict[str, list[Action]] = {
 }  # fmt: skip
 # `make check` tries one, `make test` some, `make soak` all the others.
 QUICK = ("once",)
-LONG = ("kept-for-a-while", "kept-later", "not-removed-at-first", "once-failed-and-edited")
+LONG = (
+    "scheduled-and-failing", "kept-for-a-while", "kept-later", "not-removed-at-first",
+    "once-failed-and-edited",
+)  # fmt: skip
 
 
 def _runs_in(story: str) -> Any:

@@ -114,7 +114,9 @@ STORIES = {
 
 # `make check` tries one, `make test` most, `make soak` all the others.
 QUICK = ("delete-with-volumes",)
-LONG = ("create-ephemeral", "create-with-a-log-volume", "recover-ephemeral")
+LONG = (
+    "create-one", "create-ephemeral", "create-with-a-log-volume", "adopt", "recover-ephemeral",
+)  # fmt: skip
 
 
 def _runs_in(story: str) -> Any:

@@ -83,7 +83,7 @@ def beginning(simulation: Any) -> Beginning:
 
 @pytest.mark.thorough
 @settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -22,7 +22,7 @@ WEIGHTS = {
 
 def _runs_in(seed: int) -> Any:
     """`make check` runs one seed, `make test` some, `make soak` all the others."""
-    return () if seed < 1 else pytest.mark.thorough if seed < 9 else pytest.mark.soak
+    return () if seed < 1 else pytest.mark.thorough if seed < 5 else pytest.mark.soak
 
 
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=_runs_in(n)) for n in range(60)])

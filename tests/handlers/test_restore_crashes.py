@@ -83,11 +83,14 @@ def test_any_failed_call_ends_with_the_same_data(simulation: Any, story: str) ->
     deliveries = list(_deliveries(simulation))
     wanted, ends, tried = _end(simulation), {}, 0
     for before, function, calls in deliveries:
+        ends[_key(before)] = wanted
         for fault in _faults(calls):
             crashed = before.fork()
             deliver_failing(crashed, partial(crashed.deliver, function), *fault)
             check_invariants(crashed)
             tried += 1
+            if crashed.is_as(before):
+                continue
             key = _key(crashed)
             if key not in ends:
                 _settle(crashed)

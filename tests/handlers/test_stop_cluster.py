@@ -318,7 +318,7 @@ Wish = tuple[int, bool, int]
 
 @pytest.mark.thorough
 @settings(
-    max_examples=15,
+    max_examples=8,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -25,15 +25,6 @@ OVERLAY = "ZOOKEEPER_FUNCTIONS_OVERLAY"
 # On a busy machine the real Knative Eventing needs minutes.
 READY_SECONDS = 300
 LOOK_SECONDS = 30
-HERE = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` the tests of one file stay together: they share ensembles."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

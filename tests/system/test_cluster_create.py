@@ -173,6 +173,7 @@ def test_every_other_version_runs_as_a_single_server(
     assert cluster.read("/alone") == {version}
 
 
+@pytest.mark.soak
 def test_a_version_that_cannot_be_had_is_said_in_pod_and_status(unobtainable: Cluster) -> None:
     server = unobtainable.until(
         lambda: next((s for s in unobtainable.servers().values() if "Image" in s["message"]), {}),

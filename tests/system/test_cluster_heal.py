@@ -141,6 +141,7 @@ def test_a_killed_server_is_started_again(healthy: Cluster) -> None:
     assert healthy.read("/kept-by-kill") == {"yes"}
 
 
+@pytest.mark.soak
 def test_status_names_the_servers_that_hang_and_says_when_there_is_no_quorum(
     healthy: Cluster,
 ) -> None:

@@ -46,7 +46,7 @@ def small(tmp_path: Path) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform for tests that damage it and see it mend itself."""
+    """A platform for tests that damage it and see it mend itself; the last of them ends it."""
     yield from _small_platform(tmp_path_factory.mktemp("damaged"))
 
 
@@ -161,26 +161,29 @@ def test_pods_are_asked_to_stop_before_the_end(tmp_path: Path) -> None:
             assert said.recv(100).startswith(b"GET /goodbye ")
 
 
-def test_down_leaves_nothing_behind_and_may_be_repeated(small: Platform) -> None:
-    record = small.record
-    assert _processes_of(small)
-    small.local("down")
-    assert not record.init.is_alive
-    assert not small.state.exists()
-    eventually(lambda: not _processes_of(small), seconds=2, what="every process to be gone")
-    assert "nothing is running" in small.local("down").stdout
-
-
-def test_a_crashed_platform_is_cleaned_up_by_up_and_by_down(small: Platform) -> None:
-    crashed = small.record
+def test_a_crashed_platform_is_cleaned_up_by_up(damaged: Platform) -> None:
+    crashed = damaged.record
     os.kill(crashed.init.pid, signal.SIGKILL)
-    eventually(lambda: not _processes_of(small), seconds=5, what="the kernel to end it all")
-    assert small.local("status", check=False).returncode == 1
-    small.kubectl("version", "--client")
-    small.local("up", SMALL)
-    assert small.record != crashed
-    assert small.kubectl("get", "configmap", "kept", check=False).returncode == 1
+    eventually(lambda: not _processes_of(damaged), seconds=5, what="the kernel to end it all")
+    assert damaged.local("status", check=False).returncode == 1
+    damaged.kubectl("version", "--client")
+    damaged.local("up", SMALL)
+    assert damaged.record != crashed
+    assert damaged.kubectl("get", "configmap", "kept", check=False).returncode == 1
 
+
+def test_down_leaves_nothing_behind_and_may_be_repeated(damaged: Platform) -> None:
+    record = damaged.record
+    assert _processes_of(damaged)
+    damaged.local("down")
+    assert not record.init.is_alive
+    assert not damaged.state.exists()
+    eventually(lambda: not _processes_of(damaged), seconds=2, what="every process to be gone")
+    assert "nothing is running" in damaged.local("down").stdout
+
+
+@pytest.mark.soak
+def test_a_crashed_platform_is_cleaned_up_by_down(small: Platform) -> None:
     os.kill(small.record.outside.pid, signal.SIGKILL)
     eventually(lambda: not _processes_of(small), seconds=10, what="the inside to end by itself")
     assert small.local("status", check=False).returncode == 1

@@ -18,7 +18,7 @@ from tests.system.backups import give_keys
 from tests.system.clusters import SMALL, Cluster
 from tests.system.reader import Reader
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 PAGE = ROOT / "docs/kubectl-zk.md"
 # What one server shows as well as three do, and quickly.
@@ -87,7 +87,6 @@ def test_the_commands_of_the_page_work_on_one_server(small: Cluster, tmp_path: P
     assert re.search(r"^PROVEN: \S+/once/once/backup-once-\w+$", said, re.MULTILINE)
 
 
-@pytest.mark.soak
 def test_what_status_says_is_what_the_server_says(small: Cluster) -> None:
     found = told(zk(small, "status", "small", "-o", "json"))
     (server,) = found["servers"]
@@ -100,7 +99,6 @@ def test_what_status_says_is_what_the_server_says(small: Cluster) -> None:
     assert server["counters"]["lag"] == 0
 
 
-@pytest.mark.soak
 def test_looking_writes_nothing(small: Cluster) -> None:
     version = small.get("zkcluster")["metadata"]["resourceVersion"]
     pods = small.uid_of_pods()
@@ -130,14 +128,12 @@ def test_who_may_only_look_is_told_what_is_missing_and_nothing_is_guessed(
     assert not small.get("zkcluster")["spec"].get("stopped", False)
 
 
-@pytest.mark.soak
 def test_completion_knows_the_names(small: Cluster, tmp_path: Path) -> None:
     reader = Reader(small.platform, small.namespace, tmp_path)
     asked = reader.output('kubectl __complete zk shell small ""')
     assert asked.splitlines() == ["leader", "follower", "small-0", ":4"]
 
 
-@pytest.mark.soak
 def test_the_whole_page_works_on_three_servers(
     product: Platform, namespace: str, tmp_path: Path
 ) -> None:
