@@ -103,8 +103,18 @@ def test_who_may_not_have_a_snapshot_is_told_why_and_gets_the_files(
     ("settings", "why"),
     [
         pytest.param({"admin.snapshot.enabled": "false"}, "503: the command is off", id="off"),
-        pytest.param({"serializeLastProcessedZxid.enabled": "false"}, "500: it failed", id="500"),
-        pytest.param({"admin.enableServer": "false"}, "cannot be asked for a snapshot", id="none"),
+        pytest.param(
+            {"serializeLastProcessedZxid.enabled": "false"},
+            "500: it failed",
+            id="500",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
+            {"admin.enableServer": "false"},
+            "cannot be asked for a snapshot",
+            id="none",
+            marks=pytest.mark.soak,
+        ),
     ],
 )
 def test_a_server_that_gives_no_snapshot_says_why(

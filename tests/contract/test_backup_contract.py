@@ -168,6 +168,7 @@ def _proven_tree(store: MemoryObjectStore, result: Mapping[str, Any]) -> DataTre
     return tree_of_backup(PrefixSource(store, result["key"]), proof)
 
 
+@pytest.mark.soak
 def test_a_purge_at_any_moment_of_a_backup_does_not_harm_it(
     ensemble_of: Callable[..., RealEnsemble], tmp_path: Path
 ) -> None:

@@ -26,8 +26,12 @@ KEEP = {"helm.sh/resource-policy": "keep"}
 # The overlay, or the components beside `knative`, and the values that come to the same.
 SAME = [
     pytest.param("knative", {}, id="knative"),
-    pytest.param("kafka-broker", {"broker": {"class": "Kafka"}}, id="kafka-broker"),
-    pytest.param("eventing-only", {"serving": "deployments"}, id="eventing-only"),
+    pytest.param(
+        "kafka-broker", {"broker": {"class": "Kafka"}}, id="kafka-broker", marks=pytest.mark.soak
+    ),
+    pytest.param(
+        "eventing-only", {"serving": "deployments"}, id="eventing-only", marks=pytest.mark.soak
+    ),
     pytest.param("namespaced", {"scope": "namespace"}, id="namespaced"),
     pytest.param(
         ("deployments", "kafka-broker", "one-namespace"),

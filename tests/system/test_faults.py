@@ -120,6 +120,7 @@ def test_a_paused_container_stands_still_until_it_is_resumed(victims: Victims) -
     eventually(lambda: victims.count("a") != standing, what="it counts again")
 
 
+@pytest.mark.soak
 def test_a_cut_off_pod_reaches_nobody_until_it_is_joined(victims: Victims) -> None:
     victims.fault("cut", "a")
     assert f"cut      {victims.namespace}/a\n" in victims.fault("list")
@@ -143,6 +144,7 @@ def test_a_pod_can_be_cut_off_from_one_other(victims: Victims) -> None:
     assert victims.reaches("b", "a")
 
 
+@pytest.mark.soak
 def test_a_lost_volume_is_empty_and_its_server_starts_anew(victims: Victims) -> None:
     victims.kubectl("exec", "a", "--", "touch", "/data/kept")
     before = victims.restarts("a")
@@ -176,6 +178,7 @@ def test_the_api_server_stays_away_until_it_is_started(victims: Victims) -> None
     eventually(lambda: victims.restarts("b") == 1, what="the restart is told")
 
 
+@pytest.mark.soak
 def test_lost_events_are_told_and_delivered_again(victims: Victims) -> None:
     victims.fault("drop-events")
     assert f"events   drop: those about namespace {victims.namespace}" in victims.fault("list")

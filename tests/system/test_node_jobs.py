@@ -174,6 +174,7 @@ def test_a_container_is_started_again_in_its_pod_on_failure(jobs: Jobs) -> None:
     assert status["lastState"]["terminated"]["exitCode"] == 1
 
 
+@pytest.mark.soak
 def test_deadlines_end_a_pod_and_a_job(jobs: Jobs) -> None:
     jobs.apply(
         job("slow-pod", FOR_EVER, {"activeDeadlineSeconds": 1}),
@@ -243,6 +244,7 @@ def test_a_job_without_rights_or_a_root_to_write_to_runs(jobs: Jobs) -> None:
     assert "/var/run/secrets/kubernetes.io': No such file" in said
 
 
+@pytest.mark.soak
 def test_a_deleted_pod_is_counted_as_failed(jobs: Jobs) -> None:
     jobs.apply(job("stubborn", "trap 'exit 7' TERM; while :; do sleep 0.1; done", backoffLimit=3))
     eventually(lambda: jobs.get("job", "stubborn")["status"].get("ready"), what="the first pod")
@@ -251,6 +253,7 @@ def test_a_deleted_pod_is_counted_as_failed(jobs: Jobs) -> None:
     eventually(lambda: jobs.get("job", "stubborn")["status"].get("failed") == 1, what="the count")
 
 
+@pytest.mark.soak
 def test_a_pod_whose_object_is_held_ends_once(jobs: Jobs) -> None:
     """The Job's own finalizer is gone in no time; another one stays until it is taken away.
 

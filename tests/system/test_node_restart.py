@@ -12,7 +12,7 @@ import pytest
 from local.platform.handle import Platform, eventually
 from local.platform.state import State
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,6 @@ def test_pods_start_anew_with_the_nodes_program_and_nothing_is_left_over(own: Pl
     assert len(own.run("ip", "netns").stdout.split("\n")) - 1 == 1
 
 
-@pytest.mark.soak
 def test_a_crash_while_the_api_server_is_away_is_told_when_it_is_back(own: Platform) -> None:
     create(own, "crashes", "sleep 2; exit 3")
     eventually(lambda: container(own, "crashes").get("ready"), what="the pod")
