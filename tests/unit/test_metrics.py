@@ -81,6 +81,14 @@ CONDITION = {"type": "Available", "status": "False", "reason": "NoQuorum", "mess
             id="a-cluster-that-nobody-looked-at",
         ),
         pytest.param(
+            _object("ZooKeeperCluster", {}),
+            [
+                'zookeeper_cluster_servers{namespace="apps",zkcluster="one"} 3',
+                'zookeeper_cluster_ready_servers{namespace="apps",zkcluster="one"} 0',
+            ],
+            id="a-cluster-without-a-size",
+        ),
+        pytest.param(
             _object(
                 "ZooKeeperCluster",
                 {

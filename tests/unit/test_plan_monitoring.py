@@ -100,6 +100,7 @@ def test_a_changed_spec_and_an_edit_are_followed_by_compare_and_set() -> None:
     assert isinstance(plan[0], ApplyWhereServed)
     metadata = plan[0].manifest["metadata"]
     assert (metadata["uid"], metadata["resourceVersion"]) == ("uid-of-it", "3")
+    assert ref_of(plan[0].manifest) == RULE
     seen = _stored(cluster())
     seen[MONITOR]["spec"]["endpoints"][0]["interval"] = "5m"
     assert _said(_plan(cluster(), seen)) == ["apply ServiceMonitor"]
@@ -116,6 +117,7 @@ def test_what_is_wanted_no_more_is_deleted_by_its_uid() -> None:
     [
         pytest.param({"ownerReferences": []}, True, id="its-cluster-was-deleted-without-it"),
         pytest.param({"ownerReferences": [], "labels": {"a": "b"}}, False, id="a-person's-own"),
+        pytest.param({"ownerReferences": [], "labels": None}, False, id="one-without-labels"),
         pytest.param(
             {"ownerReferences": [{"uid": "other", "controller": True}]}, False, id="another's"
         ),
