@@ -20,6 +20,7 @@ SERVER = ("apps", True, {"operator": "zookeeper", "instance": "zk"})
 OTHER_SERVER = ("apps", True, {"operator": "zookeeper", "instance": "other"})
 FUNCTION: Who = ("our-functions", False, {})
 BACKUP = ("apps", True, {"operator": "zookeeper-backup", "instance": "nightly"})
+RESTORE = ("apps", True, {"operator": "zookeeper-restore", "instance": "back"})
 FOREIGN_BACKUP = ("elsewhere", False, BACKUP[2])
 SHOP = {"podSelector": {"matchLabels": {"app": "shop"}}}
 
@@ -32,10 +33,13 @@ def _policy(**spec: Any) -> Manifest:
 
 def _ports(who: Who, **spec: Any) -> set[int]:
     """Return the ports that somebody reaches, as a network would read the policy."""
+    rules = _policy(**spec)["spec"]["ingress"]
+    assert all(rule["ports"] for rule in rules), "a rule without ports opens all of them"
     return {
         port["port"]
-        for rule in _policy(**spec)["spec"]["ingress"]
-        if "from" not in rule or any(_is_peer(who, peer) for peer in rule["from"])
+        for rule in rules
+        # An empty list means everybody, as none does.
+        if not rule.get("from") or any(_is_peer(who, peer) for peer in rule["from"])
         for port in rule["ports"]
     }
 
@@ -68,6 +72,7 @@ ALL_ON = {"adminServer": {"enabled": True}}
         pytest.param(OTHER_SERVER, OPEN, id="a-server-of-another-cluster"),
         pytest.param(FUNCTION, OPEN | {CLOSED, ADMIN}, id="the-functions"),
         pytest.param(BACKUP, OPEN | {ADMIN}, id="a-backup"),
+        pytest.param(RESTORE, OPEN | {ADMIN}, id="a-restore"),
         pytest.param(FOREIGN_BACKUP, OPEN, id="a-backup-in-another-namespace"),
     ],
 )
