@@ -20,6 +20,7 @@ from functions.runtime.reading import (
     read_pods,
     read_stateful_set,
 )
+from functions.runtime.reading_login import read_users
 from functions.runtime.reading_tls import read_tls
 from functions.runtime.world import World
 
@@ -39,6 +40,7 @@ def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
         world.fresh_password(),
         read_monitoring(cluster, world),
         read_tls(cluster, seen, world),
+        read_users(cluster, seen, world),
         read_pods(cluster, world) if secret is not None and is_rotating(secret) else (),
     )
     return plan_reconcile(cluster, seen, surroundings, world.now())

@@ -46,6 +46,7 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
         "tests/system/test_install.py",
     ),
     "docs/operations/tls.md": ("tests/system/test_cluster_tls.py",),
+    "docs/operations/users.md": ("tests/system/test_cluster_users.py",),
     **{
         page: ("tests/system/test_operation_pages.py",)
         for page in (

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from functions.adapters.agent import AGENT_PORT, ask_config, ask_disk, ask_stats
+from functions.adapters.digest_md5 import log_in
 from functions.adapters.words import ask, parse_conf, parse_stats
 from functions.api.errors import Conflict, Refused, Unavailable
+from functions.manifests.access import FUNCTIONS_USER, functions_password, super_user_digest
 from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, ServerStats, Trust
 from functions.planning.member_list import parse_config
 
@@ -63,17 +65,43 @@ class ZooKeeperServers:
     ) -> EnsembleConfig:
         """Change the member list by compare-and-set on its version, as the super user.
 
-        A server takes any number of identities; one with a wrong password is nobody's.
+        A server takes any number of identities; one with a wrong password is nobody's. But a login
+        has to be the right one, and where clients have to log in, a server says so before it looks
+        at a request: then every login is tried.
         """
         if from_config < 0:
             raise Refused("from_config must be a version that was read: -1 would overwrite any.")
         if not self.stats(host, self._agent_port if login.trust else port).mode:
             # Opening a session with it would only take longer to fail.
             raise Unavailable(f"{host}:{port} is not currently serving requests.")
-        with _translated(f"{host}:{port}"), self._session(host, port, login) as session:
-            answer = session.reconfig_async(joining or None, leaving or None, None, from_config)
-            data, _ = answer.get(timeout=self._change)
+        change = (joining or None, leaving or None, None, from_config)
+        words = [None, *(functions_password(super_user_digest(it)) for it in login.passwords)]
+        with _translated(f"{host}:{port}"):
+            found = (self._changed(host, port, login, word, change) for word in words)
+            data = next((data for data in found if data is not None), None)
+            if data is None:
+                raise Refused(f"{host}:{port} lets in only who logs in, and does not know us.")
             return parse_config(data.decode())
+
+    def _changed(
+        self,
+        host: str,
+        port: int,
+        login: Login,
+        password: str | None,
+        change: tuple[object, ...],
+    ) -> bytes | None:
+        """Return the new member list; None when the server wants a password, or another one."""
+        from kazoo.exceptions import SessionClosedRequireSaslError
+
+        with self._session(host, port, login) as session:
+            try:
+                if password is not None:
+                    log_in(session, FUNCTIONS_USER, password, self._change)
+                data, _ = session.reconfig_async(*change).get(timeout=self._change)
+            except SessionClosedRequireSaslError:
+                return None
+            return bytes(data)
 
     @contextmanager
     def _session(self, host: str, port: int, login: Login) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from functions.api.exposure import (
     NetworkPolicy,
 )
 from functions.api.kinds import CLUSTER, Kind
+from functions.api.login import LOGIN_RULES, Login
 from functions.api.pod import (
     DEFAULT_RESOURCES,
     Environment,
@@ -128,6 +129,7 @@ class ClusterSpec(Spec):
         ),
         *PORT_RULES,
         *TLS_RULES,
+        *LOGIN_RULES,
         Rule(
             "self.replicas + self.observers <= 254",
             "spec.replicas and spec.observers together are more than 254: a server's id is a "
@@ -229,6 +231,8 @@ class ClusterSpec(Spec):
     """Metrics for Prometheus."""
     tls: Tls = Tls()
     """Encryption between clients and servers, and among the servers. Default: none."""
+    login: Login = Login()
+    """Users and passwords for clients. Default: none; clients need not say who they are."""
     disruption_budget: DisruptionBudget = DisruptionBudget()
     """The PodDisruptionBudget."""
     paused: Bool = False

@@ -51,6 +51,7 @@ CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+CERTIFICATE = Kind("cert-manager.io/v1", "Certificate", "certificates")
 PROMETHEUS_RULE = Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules")
 
 KINDS: dict[tuple[str, str], Kind] = {
@@ -58,6 +59,6 @@ KINDS: dict[tuple[str, str], Kind] = {
     for kind in (
         CLUSTER, BACKUP, RESTORE, CONFIG_MAP, EVENT, PERSISTENT_VOLUME_CLAIM, POD, SECRET, SERVICE,
         SERVICE_ACCOUNT, STATEFUL_SET, JOB, CRON_JOB, POD_DISRUPTION_BUDGET, ROLE_BINDING,
-        NETWORK_POLICY, SERVICE_MONITOR, PROMETHEUS_RULE,
+        NETWORK_POLICY, SERVICE_MONITOR, PROMETHEUS_RULE, CERTIFICATE,
     )
 }  # fmt: skip

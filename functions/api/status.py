@@ -138,7 +138,8 @@ class Condition(Status):
     """One condition, in Kubernetes' standard shape."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Available, QuorumHealthy, Reconciled, Scaled, Updated, Secured; a warning has its own."""
+    """Available, QuorumHealthy, Reconciled, Scaled, Updated, Secured, UsersKnown; a warning has its
+    own."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=1024)] = ""

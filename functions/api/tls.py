@@ -1,12 +1,12 @@
 """`spec.tls`: encryption between clients and servers, and among the servers.
 
 The certificates come from Secrets of the type kubernetes.io/tls, as cert-manager writes them:
-`tls.crt`, `tls.key` and `ca.crt`.
+`tls.crt`, `tls.key` and `ca.crt`. With `issuerRef` cert-manager is asked to write them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -52,14 +52,38 @@ class QuorumTls(Spec):
     """Whether a server's name has to be in the certificate it shows."""
 
 
+class IssuerRef(Spec):
+    """An issuer of cert-manager."""
+
+    name: SecretName
+    """Its name."""
+    kind: Annotated[str, Field(min_length=1, max_length=63)] = "Issuer"
+    """Issuer, in the cluster's namespace, or ClusterIssuer; an issuer of another group has a kind
+    of its own."""
+    group: Annotated[str, Field(min_length=1, max_length=253)] = "cert-manager.io"
+    """The API group of the kind."""
+
+
 class Tls(Spec):
     """Encryption. What is left out is not encrypted. A change is made by rolling the servers, as
     often as it takes for old and new ones to understand each other."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.issuerRef) || has(self.client) || has(self.quorum)",
+            "spec.tls.issuerRef alone encrypts nothing: say with spec.tls.client and "
+            "spec.tls.quorum what is to be, and which Secrets the certificates are written into.",
+            lambda it: it.issuer_ref is None or it.client is not None or it.quorum is not None,
+        ),
+    )
 
     client: ClientTls | None = None
     """TLS for clients."""
     quorum: QuorumTls | None = None
     """TLS among the servers."""
+    issuer_ref: IssuerRef | None = None
+    """Have cert-manager make the certificates, and write them into the Secrets that client and
+    quorum name. Without it those Secrets are yours to make."""
 
 
 def _has_no_tls_line(it: ClusterSpec) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 
 from functions.api.cluster import ZooKeeperCluster
@@ -20,6 +21,8 @@ from functions.manifests.names import (
 )
 
 SUPER_USER = "super"
+# Who the functions log in as, where every client has to; it may do nothing by itself.
+FUNCTIONS_USER = "zookeeper-functions"
 # On the Secret: for which `spec.superUser.rotatedAt` its password was made.
 ROTATED_AT = "zookeeper.example.com/rotated-at"
 # In the Secret, while servers may run with them: the passwords before, as a list in JSON.
@@ -58,6 +61,15 @@ def super_user_digest(password: str) -> str:
     """Return `super:BASE64(SHA1("super:<password>"))`, as DigestAuthenticationProvider wants it."""
     sha1 = hashlib.sha1(f"{SUPER_USER}:{password}".encode(), usedforsecurity=False).digest()
     return f"{SUPER_USER}:{base64.b64encode(sha1).decode()}"
+
+
+def functions_password(digest: str) -> str:
+    """Return what the functions log in with, made of the super user's digest.
+
+    A server knows that digest from its own start, so both change together, and no password of the
+    super user is in a pod for it.
+    """
+    return hmac.new(digest.encode(), FUNCTIONS_USER.encode(), hashlib.sha256).hexdigest()
 
 
 def super_user_secret(cluster: ZooKeeperCluster, password: str) -> Manifest:
@@ -108,6 +120,11 @@ def passwords(secret: Manifest) -> list[str]:
     data = secret["data"]
     former = json.loads(_decoded(data[FORMER_PASSWORDS])) if FORMER_PASSWORDS in data else []
     return [_decoded(data["password"]), *former]
+
+
+def digest_in(cluster: ZooKeeperCluster, secret: Manifest) -> str:
+    """Return the digest that servers are started with from now on."""
+    return _decoded(secret["data"][digest_key(cluster)])
 
 
 def password_hash(secret: Manifest) -> str:

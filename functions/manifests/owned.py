@@ -25,6 +25,7 @@ from functions.manifests.config_map import config_hash, config_map
 from functions.manifests.encryption import PLAIN, Encryption
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.network_policy import network_policy
 from functions.manifests.services import client_service, headless_service
 from functions.manifests.stateful_set import stateful_set
@@ -33,7 +34,7 @@ from functions.manifests.stateful_set import stateful_set
 def owned_objects(
     cluster: ZooKeeperCluster,
     installation: Installation,
-    super_user_hash: str,
+    credentials: Credentials,
     encryption: Encryption = PLAIN,
     *,
     is_plaintext_closed: bool = False,
@@ -52,7 +53,7 @@ def owned_objects(
         headless_service(cluster),
         client_service(cluster),
         stateful_set(
-            cluster, installation, super_user_hash, config_hash(cluster, encryption), encryption
+            cluster, installation, credentials, config_hash(cluster, encryption), encryption
         ),
     )
     return tuple(with_fingerprint(manifest) for manifest in objects)

@@ -17,6 +17,13 @@ from functions.manifests.container import (
 from functions.manifests.encryption import OPENED_ANNOTATION, Encryption, server_mounts, tls_volumes
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
+from functions.manifests.login import (
+    Credentials,
+    Login,
+    login_flags,
+    login_volumes,
+    server_login_mounts,
+)
 from functions.manifests.names import (
     DATA_CLAIM,
     SERVER_CONTAINER,
@@ -35,22 +42,24 @@ CONFIG_ANNOTATION = "zookeeper.example.com/config"
 def pod_template(
     cluster: ZooKeeperCluster,
     installation: Installation,
-    super_user_hash: str,
+    credentials: Credentials,
     config_hash: str,
     encryption: Encryption,
 ) -> Manifest:
     """Return the template of the servers' pods; a changed hash makes a new revision."""
+    login = credentials.login
     return {
         "metadata": {
             "labels": {**cluster.spec.pod.labels, **labels(cluster)},
             "annotations": {
                 **cluster.spec.pod.annotations,
-                SUPER_USER_ANNOTATION: super_user_hash,
+                SUPER_USER_ANNOTATION: credentials.super_user,
                 CONFIG_ANNOTATION: config_hash,
                 # `kubectl logs` and `exec` mean the server when they name no container.
                 "kubectl.kubernetes.io/default-container": SERVER_CONTAINER,
                 **_restart_annotation(cluster),
                 **encryption.annotations(),
+                **login.annotations(),
                 **_opening_annotation(cluster),
             },
         },
@@ -58,12 +67,16 @@ def pod_template(
             "serviceAccountName": service_account_name(cluster),
             "terminationGracePeriodSeconds": cluster.spec.pod.termination_grace_period_seconds,
             "securityContext": pod_security(cluster),
-            "initContainers": [prepare_container(cluster, installation, encryption)],
+            "initContainers": [prepare_container(cluster, installation, encryption, login)],
             "containers": [
-                _server(cluster, encryption),
+                _server(cluster, encryption, login),
                 agent_container(cluster, installation, encryption),
             ],
-            "volumes": [*_volumes(cluster), *tls_volumes(cluster, encryption)],
+            "volumes": [
+                *_volumes(cluster),
+                *tls_volumes(cluster, encryption),
+                *login_volumes(cluster, login),
+            ],
             **_scheduling(cluster),
             **_pull_secrets(cluster),
         },
@@ -90,7 +103,7 @@ def _pull_secrets(cluster: ZooKeeperCluster) -> Manifest:
     return {"imagePullSecrets": secrets} if secrets else {}
 
 
-def _server(cluster: ZooKeeperCluster, encryption: Encryption) -> Manifest:
+def _server(cluster: ZooKeeperCluster, encryption: Encryption, login: Login) -> Manifest:
     config = cluster.spec.config
     return {
         "name": SERVER_CONTAINER,
@@ -99,34 +112,37 @@ def _server(cluster: ZooKeeperCluster, encryption: Encryption) -> Manifest:
         "command": [
             "zkServer.sh", "--config", config.config_dir, "start-foreground", config.static_config,
         ],
-        "env": _server_env(cluster),
+        "env": _server_env(cluster, login),
         "ports": _ports(cluster),
         "resources": cluster.spec.resources.model_dump(by_alias=True),
         **_probes(cluster, encryption),
         "securityContext": container_security(),
-        "volumeMounts": [*mounts(cluster), *server_mounts(cluster, encryption)],
+        "volumeMounts": [
+            *mounts(cluster), *server_mounts(cluster, encryption), *server_login_mounts(login)
+        ],
     }  # fmt: skip
 
 
-def _server_env(cluster: ZooKeeperCluster) -> list[Manifest]:
+def _server_env(cluster: ZooKeeperCluster, login: Login) -> list[Manifest]:
     own = [env.model_dump(by_alias=True, exclude_none=True) for env in cluster.spec.env]
     return [
         super_digest(cluster),
         {"name": "ZK_SERVER_HEAP", "value": str(heap_mib(cluster))},
-        {"name": "SERVER_JVMFLAGS", "value": " ".join(_jvm_flags(cluster))},
+        {"name": "SERVER_JVMFLAGS", "value": " ".join(_jvm_flags(cluster, login))},
         {"name": "ZOO_LOG_DIR", "value": "/tmp"},
         {"name": "ZOO_LOG4J_PROP", "value": f"{cluster.spec.log_level},CONSOLE"},
         *own,
     ]
 
 
-def _jvm_flags(cluster: ZooKeeperCluster) -> list[str]:
+def _jvm_flags(cluster: ZooKeeperCluster, login: Login) -> list[str]:
     # A re-created pod has a new address. A peer that remembers the one before tries it for five
     # seconds, and the new server waits that long for its vote (tried with a memory of 5 s).
     return [
         "-Dsun.net.inetaddr.ttl=1",
         "-Dsun.net.inetaddr.negative.ttl=1",
         "-Dzookeeper.DigestAuthenticationProvider.superDigest=$(SUPER_DIGEST)",
+        *login_flags(login),
         *cluster.spec.jvm_flags,
     ]
 

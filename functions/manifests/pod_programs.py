@@ -14,6 +14,7 @@ from functions.manifests.container import (
 )
 from functions.manifests.encryption import Encryption, program_env, program_mounts
 from functions.manifests.installation import Installation
+from functions.manifests.login import Login, prepare_login_env, prepare_login_mounts
 from functions.manifests.names import (
     AGENT_CONTAINER,
     AGENT_PORT_NAME,
@@ -41,7 +42,7 @@ def helper_image(cluster: ZooKeeperCluster, functions_image: str) -> str:
 
 
 def prepare_container(
-    cluster: ZooKeeperCluster, installation: Installation, encryption: Encryption
+    cluster: ZooKeeperCluster, installation: Installation, encryption: Encryption, login: Login
 ) -> Manifest:
     """Return the init container that decides what the server starts from."""
     return {
@@ -58,13 +59,18 @@ def prepare_container(
             _field("POD_IP", "status.podIP"),
             *program_env(cluster, encryption),
             *_inside(cluster, encryption),
+            *([*prepare_login_env(login), super_digest(cluster)] if login.users else []),
         ],
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"memory": "128Mi"},
         },
         "securityContext": container_security(),
-        "volumeMounts": [*mounts(cluster), *program_mounts(cluster, encryption)],
+        "volumeMounts": [
+            *mounts(cluster),
+            *program_mounts(cluster, encryption),
+            *prepare_login_mounts(login),
+        ],
     }
 
 

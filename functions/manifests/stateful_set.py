@@ -13,6 +13,7 @@ from functions.api.manifest import Manifest
 from functions.manifests.claims import claim_templates
 from functions.manifests.encryption import Encryption
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.names import (
     headless_service_name,
     identity,
@@ -26,7 +27,7 @@ from functions.manifests.pod import pod_template
 def stateful_set(
     cluster: ZooKeeperCluster,
     installation: Installation,
-    super_user_hash: str,
+    credentials: Credentials,
     config_hash: str,
     encryption: Encryption,
 ) -> Manifest:
@@ -44,9 +45,7 @@ def stateful_set(
                 "whenScaled": "Retain",
             },
             "selector": {"matchLabels": selector(cluster)},
-            "template": pod_template(
-                cluster, installation, super_user_hash, config_hash, encryption
-            ),
+            "template": pod_template(cluster, installation, credentials, config_hash, encryption),
             "volumeClaimTemplates": claim_templates(cluster),
         },
     }

@@ -62,6 +62,8 @@ HAZARDS = (
         fixed_in=((3, 8, 5), (3, 9, 4)),
     ),
 )
+# ServerCnxnFactory keeps one name for all who log in, in each tag before 3.9.3.
+MIXED_UP_USERS = Hazard("ZOOKEEPER-4839", "servers mix up users", fixed_in=((3, 9, 3),))
 
 
 def spec_safe(cluster: ZooKeeperCluster) -> Wanted:
@@ -75,19 +77,33 @@ def spec_safe(cluster: ZooKeeperCluster) -> Wanted:
 
 def concerns(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:
     """Return what a person should know, the most serious first."""
-    return (*_hazards(cluster), *_storage(cluster), *_voters(cluster))
+    return (*_hazards(cluster), *_login(cluster), *_storage(cluster), *_voters(cluster))
 
 
 def _hazards(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:
-    text = cluster.zookeeper_version()
-    if text is None or text.count(".") < 2:
-        return ()
-    version = tuple(int(part) for part in text.split("."))
-    found = [f"{h.effect} ({h.issue})" for h in HAZARDS if h.is_in(version)]
+    text, version = cluster.zookeeper_version(), _version(cluster)
+    found = [f"{h.effect} ({h.issue})" for h in HAZARDS if version and h.is_in(version)]
     if not found:
         return ()
     told = f"ZooKeeper {text} has known defects: {'; '.join(found)}. Use {ADVISED} or newer."
     return (Concern("KnownDataLoss", told),)
+
+
+def _version(cluster: ZooKeeperCluster) -> Version:
+    """Return the version; empty where it is not told in full."""
+    text = cluster.zookeeper_version() or ""
+    return tuple(int(part) for part in text.split(".")) if text.count(".") == 2 else ()
+
+
+def _login(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:
+    version = _version(cluster)
+    if not cluster.spec.login.users or not version or not MIXED_UP_USERS.is_in(version):
+        return ()
+    told = (
+        "spec.login: before ZooKeeper 3.9.3 who knows one user's password can come in under "
+        f"another's name ({MIXED_UP_USERS.issue}). Use {ADVISED} or newer."
+    )
+    return (Concern("UsersMixedUp", told),)
 
 
 def _storage(cluster: ZooKeeperCluster) -> tuple[Concern, ...]:

@@ -15,8 +15,15 @@ from typing import Any
 CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
 
 
+UNUSABLE = "CertificateUnusable"
+
+
 class UnusableSecret(Exception):
     """A Secret cannot be what servers show; its text says why and what to do."""
+
+    def __init__(self, sentence: str, reason: str = UNUSABLE) -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ from functions.manifests.encryption import (
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.server_version import reloads_client_certificate
 from functions.planning.certificates import UnusableSecret, read_certificate
+from functions.planning.issuing import NOBODY, Issuing, trouble
 from functions.planning.seen import SeenPod
 from functions.planning.status import Wanted, seen_condition
 
 SECURED = "Secured"
-UNUSABLE = "CertificateUnusable"
 LACKS_NAMES = "CertificateLacksNames"
 EXPIRES = "CertificateExpires"
 CHANGING = "Changing"
@@ -49,10 +49,11 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class SeenTls:
-    """The Secrets that TLS needs, by name and as far as they exist, and the pods."""
+    """The Secrets that TLS needs, by name and as far as they exist, the pods, and cert-manager."""
 
     secrets: Mapping[str, Manifest]
     pods: tuple[SeenPod, ...]
+    issuing: Issuing = NOBODY
 
 
 NOTHING = SeenTls({}, ())
@@ -70,6 +71,12 @@ class Decided:
     condition: Wanted | None
     refused: str = ""
     is_plaintext_closed: bool = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether servers may still be started with what is no longer asked for."""
+        is_changing = self.condition is not None and self.condition.reason == CHANGING
+        return bool(self.refused) or is_changing
 
 
 def is_concerned(cluster: ZooKeeperCluster, stateful_set: Manifest | None) -> bool:
@@ -114,7 +121,7 @@ def decide(
             read_certificate(secret, seen.secrets.get(secret), needs_authority=True)
     except UnusableSecret as error:
         told = f"{error} Until then everything stays as it is."
-        return Decided(before, Wanted(SECURED, "False", UNUSABLE, told), told)
+        return Decided(before, Wanted(SECURED, "False", error.reason, told), told)
     is_closed = closes_plaintext(cluster, seen.pods)
     certificate = _certificate(cluster, seen)
     encryption = Encryption(phase, secret, client_port(cluster), certificate, is_closed)
@@ -172,7 +179,7 @@ def _certificate(cluster: ZooKeeperCluster, seen: SeenTls) -> str:
 
 def _check(cluster: ZooKeeperCluster, seen: SeenTls, now: datetime) -> list[tuple[str, str]]:
     """Return the warnings, reason and sentence each; raises UnusableSecret."""
-    tls, found = cluster.spec.tls, []
+    tls, found = cluster.spec.tls, _issued(cluster, seen)
     if tls.client is not None:
         wanted = (names.client_domain(cluster), *_servers(cluster))
         needs_authority = tls.client.client_auth != "none"
@@ -190,6 +197,19 @@ def _check(cluster: ZooKeeperCluster, seen: SeenTls, now: datetime) -> list[tupl
             raise UnusableSecret(_lacks(name, lacking))
     # One Secret may be for both.
     return list(dict.fromkeys(found))
+
+
+def _issued(cluster: ZooKeeperCluster, seen: SeenTls) -> list[tuple[str, str]]:
+    """Return what keeps cert-manager from Secrets that are there; raises UnusableSecret."""
+    tls, found = cluster.spec.tls, []
+    asked = {part.secret_name for part in (tls.client, tls.quorum) if part is not None}
+    for name in sorted(asked):
+        if (it := trouble(cluster, name, seen.issuing)) is None:
+            continue
+        if name not in seen.secrets:
+            raise UnusableSecret(it.sentence, it.reason)
+        found.append((it.reason, it.sentence))
+    return found
 
 
 def _servers(cluster: ZooKeeperCluster) -> list[str]:

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest, ref_of
-from functions.manifests import names
 from functions.manifests.monitoring import KINDS, monitor_name, monitoring_objects
 from functions.manifests.owned import with_fingerprint
-from functions.planning.drift import is_as_wanted
-from functions.planning.seen import controller_uid
-from functions.planning.steps import ApplyWhereServed, DeleteObject, Plan
+from functions.planning.optional import bring
+from functions.planning.steps import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def plan_monitoring(cluster: ZooKeeperCluster, monitoring: Monitoring, manager: 
     return tuple(
         step
         for ref in monitoring_refs(cluster, monitoring.served)
-        for step in _bring(cluster, ref, wanted.get(ref), monitoring.seen.get(ref), manager)
+        for step in bring(cluster, ref, wanted.get(ref), monitoring.seen.get(ref), manager)
     )
 
 
@@ -51,32 +49,3 @@ def _wanted(cluster: ZooKeeperCluster) -> tuple[Manifest, ...]:
     """Return what is wanted; the operator refuses a rule object that has nothing to say."""
     objects = monitoring_objects(cluster)
     return tuple(it for it in objects if it["spec"].get("groups", True))
-
-
-def _bring(
-    cluster: ZooKeeperCluster,
-    ref: Ref,
-    wanted: Manifest | None,
-    found: Manifest | None,
-    manager: str,
-) -> Plan:
-    if found is None:
-        return (ApplyWhereServed(wanted, manager),) if wanted is not None else ()
-    if not _is_ours(cluster, found) or "deletionTimestamp" in found["metadata"]:
-        return ()
-    if wanted is None:
-        return (DeleteObject(ref, found["metadata"]["uid"]),)
-    if is_as_wanted(wanted, found):
-        return ()
-    precondition = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
-    manifest = {**wanted, "metadata": {**wanted["metadata"], **precondition}}
-    return (ApplyWhereServed(manifest, manager),)
-
-
-def _is_ours(cluster: ZooKeeperCluster, found: Manifest) -> bool:
-    """Whether the cluster controls it, or did before its owner was deleted without it."""
-    controller = controller_uid(found)
-    if controller:
-        return controller == cluster.metadata.uid
-    labels = found["metadata"].get("labels") or {}
-    return names.MANAGED.items() <= labels.items()

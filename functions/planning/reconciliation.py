@@ -16,8 +16,9 @@ from functions.api.kinds import CLUSTER, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest, ref_of
 from functions.api.status import Condition
 from functions.manifests import names
-from functions.manifests.access import password_hash
+from functions.manifests.access import digest_in, password_hash
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials, Login
 from functions.manifests.owned import owned_objects
 from functions.manifests.pod_programs import is_seed_helper
 from functions.planning.advice import SPEC_SAFE, spec_safe
@@ -26,12 +27,14 @@ from functions.planning.encryption import (
     CHANGING,
     NOTHING,
     SECURED,
-    UNUSABLE,
     Decided,
     SeenTls,
     decide,
 )
 from functions.planning.endpoints import endpoints
+from functions.planning.issuing import NOT_ISSUED, plan_issuing
+from functions.planning.login import NOTHING as NO_USERS
+from functions.planning.login import USERS_KNOWN, DecidedLogin, SeenUsers, decide_login
 from functions.planning.membership import awaits_waking
 from functions.planning.monitoring import NOWHERE, Monitoring, plan_monitoring
 from functions.planning.seen import SeenPod, controller_uid
@@ -54,8 +57,10 @@ from functions.planning.super_user import plan_super_user, secret_ref
 from functions.planning.upgrading import for_running_servers
 
 FIELDS = ("service", "selector", "endpoints", "observedGeneration")
+# What was said of these stands while a spec cannot be read.
+KEPT = (SPEC_SAFE, SECURED, USERS_KNOWN)
 # What a person asked for is no warning.
-QUIET = ("Paused", "Deleting", "Creating", CHANGING)
+QUIET = ("Paused", "Deleting", "Creating", CHANGING, NOT_ISSUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Surroundings:
     fresh_password: str
     monitoring: Monitoring = NOWHERE
     tls: SeenTls = NOTHING
+    users: SeenUsers = NO_USERS
     pods: tuple[SeenPod, ...] = ()
 
 
@@ -88,17 +94,21 @@ def plan_reconcile(
         return (*first, LookAgain())
     found = next((item for ref, item in seen.items() if ref.kind == STATEFUL_SET), None)
     decided = decide(cluster, found, surroundings.tls, now)
-    if decided.refused:
-        refused = Wanted(RECONCILED, "False", UNUSABLE, decided.refused)
-        return report(cluster, refused, now, decided.condition)
-    wanted = _wanted(cluster, seen, surroundings, decided)
+    digest = digest_in(cluster, seen[secret_ref(cluster)])
+    login = decide_login(cluster, found, surroundings.users, digest)
+    conditions = (decided.condition, login.condition)
+    issuing = surroundings.tls.issuing
+    issued = plan_issuing(cluster, issuing, MANAGER, is_changing=decided.is_under_way)
+    if refusal := _refusal(decided, login):
+        return (*issued, *report(cluster, refusal, now, *conditions))
+    wanted = _wanted(cluster, seen, surroundings, decided, login.login)
     if made := (*dropped(cluster, seen), *brought(cluster, wanted, seen)):
         # What the API server made of them is looked at before status says that all is as wanted.
         is_new = any(ref_of(manifest) not in seen for manifest in wanted)
-        return (*made, LookAgain()) if is_new else made
+        return (*issued, *made, LookAgain()) if is_new else (*issued, *made)
     watched = plan_monitoring(cluster, surroundings.monitoring, MANAGER)
-    reported = report(cluster, _reconciled(cluster, seen), now, decided.condition)
-    return (*watched, *_seed_helper_notice(cluster), *reported)
+    reported = report(cluster, _reconciled(cluster, seen), now, *conditions)
+    return (*issued, *watched, *_seed_helper_notice(cluster), *reported)
 
 
 def _reconciled(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Wanted:
@@ -109,6 +119,13 @@ def _reconciled(cluster: ZooKeeperCluster, seen: Mapping[Ref, Manifest]) -> Want
         return Wanted(RECONCILED, "True", "AsWanted", told)
     told = "The StatefulSet is made once the first creation is on record (status.bootstrap)."
     return Wanted(RECONCILED, "False", "Creating", told)
+
+
+def _refusal(decided: Decided, login: DecidedLogin) -> Wanted | None:
+    """Return why no pod may be made, as the condition that stops all changes."""
+    told = (decided.refused, decided.condition), (login.refused, login.condition)
+    stopping = (Wanted(RECONCILED, "False", it.reason, why) for why, it in told if why and it)
+    return next(stopping, None)
 
 
 def _finalizer(cluster: ZooKeeperCluster) -> Plan:
@@ -145,16 +162,17 @@ def _wanted(
     seen: Mapping[Ref, Manifest],
     surroundings: Surroundings,
     decided: Decided,
+    login: Login,
 ) -> tuple[Manifest, ...]:
-    content = password_hash(seen[secret_ref(cluster)])
+    known = Credentials(password_hash(seen[secret_ref(cluster)]), login)
     at = Ref(STATEFUL_SET, cluster.metadata.namespace, names.stateful_set_name(cluster))
     given = for_running_servers(
-        cluster, surroundings.installation, content, decided.encryption, seen.get(at)
+        cluster, surroundings.installation, known, decided.encryption, seen.get(at)
     )
     return owned_objects(
         cluster,
         given,
-        content,
+        known,
         decided.encryption,
         is_plaintext_closed=decided.is_plaintext_closed,
     )
@@ -197,7 +215,7 @@ def plan_refused(cluster: ZooKeeperCluster, error: FunctionError, now: datetime)
     """
     seen = cluster.status.manifest()
     fields = {key: seen.get(key) for key in FIELDS}
-    kept = [_again(c) for c in cluster.status.conditions if c.type in (SPEC_SAFE, SECURED)]
+    kept = [_again(c) for c in cluster.status.conditions if c.type in KEPT]
     refused = Wanted(RECONCILED, "False", "InvalidSpec", str(error))
     if isinstance(error, Denied):
         refused = denied(RECONCILED, error)
@@ -209,7 +227,7 @@ def _again(seen: Condition) -> Wanted:
 
 
 def report(
-    cluster: ZooKeeperCluster, condition: Wanted, now: datetime, secured: Wanted | None = None
+    cluster: ZooKeeperCluster, condition: Wanted, now: datetime, *more: Wanted | None
 ) -> Plan:
     """Return the slice of `reconcile-cluster`, with a Warning Event when it turns bad."""
     fields = {
@@ -218,16 +236,14 @@ def report(
         "endpoints": endpoints(cluster),
         "observedGeneration": _observed(cluster, condition),
     }
-    more = () if secured is None else (secured,)
-    return _write(cluster, fields, (condition, spec_safe(cluster), *more), now)
+    said = (it for it in more if it is not None)
+    return _write(cluster, fields, (condition, spec_safe(cluster), *said), now)
 
 
 def _write(
     cluster: ZooKeeperCluster, fields: Manifest, conditions: tuple[Wanted, ...], now: datetime
 ) -> Plan:
-    part = Slice(
-        MANAGER, fields, conditions, owned_types=frozenset({RECONCILED, SPEC_SAFE, SECURED})
-    )
+    part = Slice(MANAGER, fields, conditions, owned_types=frozenset({RECONCILED, *KEPT}))
     written = write_status(cluster, part, now)
     return (*_warnings(cluster, *conditions), *written) if written else ()
 

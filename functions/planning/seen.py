@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.manifests.encryption import OPENED_ANNOTATION, PLAIN, Encryption, encryption_of
+from functions.manifests.login import OPEN, Login, login_of
 from functions.manifests.names import APPLIED_HASH
 
 Manifest = Mapping[str, Any]
@@ -32,6 +33,7 @@ class SeenPod:
     encryption: Encryption = PLAIN
     opened_after: str = ""
     """The uid of the restore after which it was made: its port for TLS is open."""
+    login: Login = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def seen_pod(pod: Manifest) -> SeenPod:
         node=pod.get("spec", {}).get("nodeName", ""),
         encryption=encryption_of(annotations),
         opened_after=annotations.get(OPENED_ANNOTATION, ""),
+        login=login_of(annotations),
     )
 
 

@@ -14,6 +14,7 @@ from functions.api.kinds import POD_DISRUPTION_BUDGET, SECRET, SERVICE, STATEFUL
 from functions.api.manifest import Manifest, ref_of
 from functions.manifests.encryption import Encryption, encryption_of
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials, login_of
 from functions.manifests.names import budget_name, stateful_set_name
 from functions.manifests.owned import owned_objects, owned_refs, unwanted_refs
 from functions.manifests.pod import SUPER_USER_ANNOTATION
@@ -25,6 +26,7 @@ from functions.planning.encryption import (
     closes_plaintext,
     wanted_phase,
 )
+from functions.planning.login import USERS_KNOWN
 from functions.planning.membership import awaits_waking, is_stopped, server_count
 from functions.planning.observation import IS_STOPPED, NO_POD
 from functions.planning.protection import protect, seen_budget
@@ -36,6 +38,8 @@ STANDING = frozenset(
     {"WouldLoseData", "Paused", "Stopped", "NameTaken", "InvalidSpec", EXPIRES, LACKS_NAMES}
 )
 CONDITIONS = frozenset({"Available", "QuorumHealthy", "Reconciled", "Scaled", "Updated"})
+# Said only where the spec asks for what they are about.
+OPTIONAL = frozenset({SECURED, USERS_KNOWN})
 
 
 def unsettled(
@@ -63,7 +67,7 @@ def _budget(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], pods: int)
 
 
 def _conditions(cluster: ZooKeeperCluster) -> str:
-    seen = {c.type: c for c in cluster.status.conditions if c.type in (*CONDITIONS, SECURED)}
+    seen = {c.type: c for c in cluster.status.conditions if c.type in CONDITIONS | OPTIONAL}
     if missing := sorted(CONDITIONS - set(seen)):
         return f"condition {missing[0]} is missing"
     for kind, condition in sorted(seen.items()):
@@ -101,9 +105,9 @@ def _objects(
     template = found["spec"]["template"]["metadata"].get("annotations", {}) if found else {}
     encryption = encryption_of(template) if found else Encryption(wanted_phase(cluster))
     is_closed = closes_plaintext(cluster, pods)
-    super_user = template.get(SUPER_USER_ANNOTATION, "")
-    given = for_running_servers(cluster, installation, super_user, encryption, found)
-    wanted = owned_objects(cluster, given, super_user, encryption, is_plaintext_closed=is_closed)
+    known = Credentials(template.get(SUPER_USER_ANNOTATION, ""), login_of(template))
+    given = for_running_servers(cluster, installation, known, encryption, found)
+    wanted = owned_objects(cluster, given, known, encryption, is_plaintext_closed=is_closed)
     for manifest in wanted:
         if found is None and manifest["kind"] == STATEFUL_SET.name:
             continue

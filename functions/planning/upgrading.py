@@ -14,6 +14,7 @@ from functions.api.manifest import Manifest
 from functions.manifests.config_map import config_hash
 from functions.manifests.encryption import Encryption
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.names import AGENT_CONTAINER
 from functions.manifests.pod import pod_template
 from functions.planning.drift import is_as_wanted
@@ -22,7 +23,7 @@ from functions.planning.drift import is_as_wanted
 def for_running_servers(
     cluster: ZooKeeperCluster,
     installation: Installation,
-    super_user_hash: str,
+    credentials: Credentials,
     encryption: Encryption,
     found: Manifest | None,
 ) -> Installation:
@@ -32,7 +33,7 @@ def for_running_servers(
     running = found["spec"]["template"]
     kept = replace(installation, functions_image=_image(running) or installation.functions_image)
     settings = config_hash(cluster, encryption)
-    wanted = pod_template(cluster, kept, super_user_hash, settings, encryption)
+    wanted = pod_template(cluster, kept, credentials, settings, encryption)
     return kept if is_as_wanted(wanted, running) else installation
 
 

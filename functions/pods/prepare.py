@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
@@ -40,6 +40,7 @@ from functions.planning.restoring import (
 from functions.pods import disk
 from functions.pods.client_part import bind_clients
 from functions.pods.disk import Folders
+from functions.pods.login import write_users
 from functions.pods.record import parse_record, parse_verdict, read_object
 from functions.pods.restore_folder import read_volume, write_history
 from functions.pods.stores import make_stores
@@ -52,6 +53,7 @@ Result = TypeVar("Result")
 
 DEADLINE_SECONDS = 300.0
 POLL_SECONDS = 0.25
+SECRET_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,10 @@ class Decided:
 
 def prepare(environment: Mapping[str, str], outside: Outside) -> int:
     """Prepare this pod's server; returns the exit code: 0 when it may start."""
-    if not make_stores(environment):
+    until = time.monotonic() + outside.deadline_seconds
+    if not make_stores(environment) or not write_users(environment, _moments(until)):
         return 1
     server, folders = _described(environment)
-    until = time.monotonic() + outside.deadline_seconds
     if read_volume(folders).swap is not Swap.HALF:
         keep_together(folders)
     decided = _decide(server, folders, outside, until)
@@ -133,6 +135,14 @@ def prepare(environment: Mapping[str, str], outside: Outside) -> int:
         return 1
     carry_out(decided, server, folders)
     return 0 if _name_resolves(server, outside, until) else 1
+
+
+def _moments(until: float) -> Iterator[None]:
+    """Yield now and then, as long as kubelet may take to bring a changed Secret into a pod."""
+    end = min(until, time.monotonic() + SECRET_SECONDS)
+    while time.monotonic() < end:
+        yield
+        time.sleep(POLL_SECONDS)
 
 
 def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:

@@ -1,14 +1,15 @@
-"""Reading what a cluster's TLS depends on: its Secrets and which phase its pods run."""
+"""Reading what a cluster's TLS depends on: its Secrets, who issues them, and what its pods run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import CERTIFICATE, SECRET, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest
 from functions.manifests.names import stateful_set_name
 from functions.planning.encryption import NOTHING, SeenTls, is_concerned, secret_names
+from functions.planning.issuing import NOBODY, Issuing, certificate_refs
 from functions.runtime.reading import read_pods
 from functions.runtime.world import World
 
@@ -27,4 +28,12 @@ def read_tls(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], world: Wo
     wanted = sorted(secret_names(cluster, stateful_set, pods))
     found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in wanted}
     secrets = {name: secret for name, secret in found.items() if secret is not None}
-    return SeenTls(secrets, pods)
+    return SeenTls(secrets, pods, _read_issuing(cluster, world))
+
+
+def _read_issuing(cluster: ZooKeeperCluster, world: World) -> Issuing:
+    """Return what cert-manager was asked for; one that is asked no more may have been."""
+    if not world.kube.serves(CERTIFICATE):
+        return NOBODY
+    found = {ref: world.kube.get(ref) for ref in certificate_refs(cluster)}
+    return Issuing(is_served=True, seen={ref: it for ref, it in found.items() if it is not None})

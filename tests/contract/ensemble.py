@@ -7,7 +7,7 @@ import base64
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ class RealEnsemble:
     reconfig: bool = True
     version: str = VERSION
     settings: Mapping[str, str] = field(default_factory=dict)
+    flags: Sequence[str] = ()
     running: dict[int, ExitStack] = field(default_factory=dict)
 
     def start(self, *ids: int, extra: str = "", version: int = 0) -> None:
@@ -76,6 +77,7 @@ class RealEnsemble:
             *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
             f"-D{authority}=super:{base64.b64encode(digest).decode()}",
             "-Dzookeeper.forceSync=no",
+            *self.flags,
             *("-cp", f"{jars}/*"),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             str(home / "zoo.cfg"),

@@ -14,6 +14,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import InvalidSpec
 from functions.api.kinds import CLUSTER, Ref
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.owned import owned_objects
 from tests.contract.api_server import ApiServer
 from tests.unit.test_hostile_specs import SPECS
@@ -89,7 +90,7 @@ def test_what_is_made_of_many_specs_is_taken_or_refused_with_a_sentence(
         assert answer["message"]
         return
     read = ZooKeeperCluster.parse(answer)
-    for made in owned_objects(read, OURS, "hash"):
+    for made in owned_objects(read, OURS, Credentials("hash")):
         kind, _, plural = made["apiVersion"], made["kind"], made["kind"].lower()
         group = f"/apis/{kind}" if "/" in kind else f"/api/{kind}"
         plural = "networkpolicies" if plural == "networkpolicy" else f"{plural}s"

@@ -67,6 +67,21 @@ def test_a_container_and_its_defaults_go_when_its_manager_drops_it(side: Side) -
     assert [container["name"] for container in left] == ["zookeeper"]
 
 
+def test_what_it_was_made_with_can_go_once_scale_holds_the_replicas_alone(side: Side) -> None:
+    only = made(side, STATEFUL_SET, "zoo", spec={"replicas": 0})
+    more = stateful_set(side)
+    more["spec"]["template"]["metadata"]["annotations"] = {"more": "yes"}
+    side.kube.apply({**more, "spec": {**more["spec"], "replicas": 0}}, manager="scale")
+    side.kube.apply(more, manager="reconcile-cluster")
+    side.kube.apply(only, manager="scale")
+    template = now(side, STATEFUL_SET, "zoo")["spec"]["template"]
+    assert template["metadata"]["annotations"] == {"more": "yes"}
+    side.kube.apply(stateful_set(side), manager="reconcile-cluster")
+    template = now(side, STATEFUL_SET, "zoo")["spec"]["template"]
+    assert "annotations" not in template["metadata"]
+    assert replicas(side) == 0
+
+
 def test_fixed_fields_of_a_stateful_set_are_refused(side: Side) -> None:
     side.kube.apply(stateful_set(side), manager="reconcile-cluster")
     with pytest.raises(Refused):

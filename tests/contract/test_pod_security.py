@@ -16,6 +16,7 @@ from functions.api.restore import ZooKeeperRestore
 from functions.manifests.backup_jobs import cron_job, once_job, prune_job
 from functions.manifests.encryption import PLAIN
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials, Login
 from functions.manifests.network_policy import network_policy
 from functions.manifests.restore_job import Known, Place, Program, restore_job
 from functions.manifests.stateful_set import stateful_set
@@ -31,6 +32,7 @@ CLUSTERS: dict[str, dict[str, Any]] = {
     "log-volume": {"storage": {"log": {"size": "1Gi"}}},
     "ephemeral": {"storage": {"ephemeral": True}, "adminServer": {"enabled": True}},
     "own-user": {"pod": {"securityContext": {"runAsUser": 1000710000, "fsGroup": 1000710000}}},
+    "users": {"login": {"users": [{"secretName": "alice"}]}},
     "assigned-user": {"pod": {"assignedUser": True}},
 }
 
@@ -42,7 +44,8 @@ def cluster(**spec: Any) -> ZooKeeperCluster:
 
 def templates(of: ZooKeeperCluster) -> Iterator[tuple[str, Manifest]]:
     """Yield the name and the template of every pod that is made for a cluster."""
-    yield "server", stateful_set(of, OURS, "hash", "hash", PLAIN)["spec"]["template"]
+    known = Credentials("hash", Login("users" if of.spec.login.users else ""))
+    yield "server", stateful_set(of, OURS, known, "hash", PLAIN)["spec"]["template"]
     for name, spec in SPECS.items():
         wanted, found = backup(**spec), copied(source(**of.spec.model_dump(by_alias=True)))
         yield f"backup {name}", once_job(wanted, "it", found, OURS)["spec"]["template"]

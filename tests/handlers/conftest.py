@@ -32,6 +32,7 @@ from functions.adapters.memory import (
     MemoryJobPrograms,
     MemoryKube,
 )
+from functions.adapters.memory.kube import OPTIONAL
 from functions.adapters.memory.zookeeper import MemoryEnsemble, MemoryServer, MemoryZooKeeper
 from functions.api.backup import ZooKeeperBackup
 from functions.api.cluster import ZooKeeperCluster
@@ -221,7 +222,7 @@ class Simulation:
 
     def objects_left(self) -> list[str]:
         """Return every object there is beside the Events."""
-        kinds = [k for k in KINDS.values() if k != EVENT and "monitoring" not in k.group]
+        kinds = [k for k in KINDS.values() if k not in {EVENT, *OPTIONAL}]
         return [
             f"{found['kind']} {found['metadata']['name']}"
             for kind in kinds

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from functions.adapters.memory.kube import OPTIONAL
 from functions.api.errors import FunctionError
 from functions.api.kinds import CLUSTER, EVENT, KINDS, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET
 from functions.api.manifest import Manifest
 
-_KINDS = [kind for kind in KINDS.values() if kind != EVENT and "monitoring" not in kind.group]
+_KINDS = [kind for kind in KINDS.values() if kind not in {EVENT, *OPTIONAL}]
 # As the twin gives them.
 _UID = re.compile(r"00000000-0000-0000-0000-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -26,7 +27,7 @@ _OURS_TO_SEE = {"leader": "serves", "follower": "serves"}
 SLICES = {
     "reconcile-cluster": {
         "f:service", "f:selector", "f:endpoints", "f:observedGeneration",
-        "Reconciled", "SpecSafe", "Secured",
+        "Reconciled", "SpecSafe", "Secured", "UsersKnown",
     },
     "observe": {
         "f:servers", "f:replicas", "f:readyReplicas", "f:leader", "f:version",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.adapters.memory.kube import OPTIONAL
 from functions.api.errors import Unavailable
 from functions.api.kinds import CLUSTER, CONFIG_MAP, SERVICE, STATEFUL_SET, Ref
 from functions.manifests.names import APPLIED_HASH
@@ -118,6 +119,19 @@ def test_an_edited_object_comes_back_and_what_others_added_stays(simulation: Any
     assert found["spec"]["ports"][0]["port"] == 2181
     assert found["metadata"]["annotations"]["mesh.example/on"] == "true"
     assert found["metadata"]["labels"]["team"] == "x"
+
+
+def test_a_wish_for_the_pods_is_dropped_although_the_set_was_made_with_it(simulation: Any) -> None:
+    """The StatefulSet is made in the name of `scale`, which must not go on holding all of it."""
+    simulation.apply(replicas=1, env=[{"name": "A", "value": "b"}])
+    simulation.settle()
+    simulation.apply(replicas=1)
+    simulation.settle()
+    found = simulation.kube.get(Ref(STATEFUL_SET, "apps", "zk"))
+    variables = found["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert "A" not in {variable["name"] for variable in variables}
+    assert found["spec"]["replicas"] == 1
+    assert simulation.condition("Updated") == ("True", "AsWanted")
 
 
 def test_a_wish_that_is_dropped_disappears_from_the_object(simulation: Any) -> None:
@@ -313,7 +327,7 @@ def _left(simulation: Any) -> list[str]:
     from functions.api.kinds import EVENT, KINDS, PERSISTENT_VOLUME_CLAIM
 
     kinds = [k for k in KINDS.values() if k not in (EVENT, PERSISTENT_VOLUME_CLAIM)]
-    kinds = [k for k in kinds if "monitoring" not in k.api_version]
+    kinds = [k for k in kinds if k not in OPTIONAL]
     return [m["metadata"]["name"] for k in kinds for m in simulation.kube.list(k, None)]
 
 

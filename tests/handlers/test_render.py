@@ -16,6 +16,7 @@ import yaml
 
 from functions.__main__ import main
 from functions.adapters.memory import MemoryEnsemble
+from functions.adapters.memory.kube import OPTIONAL
 from functions.api.kinds import BACKUP, CLUSTER, EVENT, KINDS, POD, RESTORE, STATEFUL_SET, Ref
 from tests.expected import TESTS, as_yaml, check_text
 
@@ -183,7 +184,7 @@ MADE: dict[str, Callable[[Any], None]] = {
 
 def _dumped(simulation: Any) -> dict[str, str]:
     """Return the world as files: the cluster, the objects around it, and the servers."""
-    kinds = [kind for kind in KINDS.values() if kind != EVENT and "monitoring" not in kind.group]
+    kinds = [kind for kind in KINDS.values() if kind not in {EVENT, *OPTIONAL}]
     found = [_trimmed(item) for kind in kinds for item in simulation.kube.list(kind, None)]
     clusters = [item for item in found if item["kind"] == CLUSTER.name]
     others = [item for item in found if item["kind"] != CLUSTER.name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.api.kinds import CONFIG_MAP, NETWORK_POLICY, POD, SECRET, Ref
+from functions.api.kinds import CERTIFICATE, CONFIG_MAP, NETWORK_POLICY, POD, SECRET, Ref
 from functions.manifests.encryption import PHASES, encryption_of
 from functions.planning.member_list import line_of
 from tests.certificates import authority, manifest
@@ -314,3 +314,53 @@ def test_a_size_that_changes_during_a_restore_waits_for_the_roll_after_it(simula
     assert [member.id for member in _ensemble(simulation).config.members] == [1, 2]
     assert simulation.restore().status.status == "restarted"
     assert simulation.condition("Updated") == ("True", "AsWanted")
+
+
+ISSUED = {**BOTH, "issuerRef": {"name": "company"}}
+ASKED = Ref(CERTIFICATE, "apps", "zk-tls")
+
+
+def _say_ready(simulation: Any, status: str) -> None:
+    """Be cert-manager: say whether the Certificate is issued."""
+    conditions = [{"type": "Ready", "status": status, "message": "the issuer is not ready"}]
+    simulation.kube.put({**simulation.kube.get(ASKED), "status": {"conditions": conditions}})
+
+
+def test_cert_manager_is_asked_as_soon_as_it_is_there_and_what_it_says_is_told(
+    simulation: Any,
+) -> None:
+    simulation.apply(replicas=3, tls=ISSUED)
+    simulation.settle()
+    assert simulation.condition("Secured") == ("False", "CertManagerMissing")
+    assert simulation.condition("Reconciled") == ("False", "CertManagerMissing")
+    simulation.kube.unserved = frozenset()
+    simulation.kube.forget_kinds()
+    simulation.settle()
+    assert simulation.kube.get(ASKED)["spec"]["secretName"] == "certs"
+    assert simulation.condition("Secured") == ("False", "CertificateNotIssued")
+    assert simulation.resync("unsettled")
+    assert simulation.pods() == []
+    _issue(simulation)
+    _say_ready(simulation, "True")
+    simulation.settle()
+    assert _phases(simulation) == ["require"] * 3
+    assert simulation.condition("Secured") == ("True", "AsWanted")
+    assert simulation.round() == 0
+    _say_ready(simulation, "False")
+    simulation.settle()
+    assert simulation.condition("Secured") == ("False", "CertificateNotIssued")
+    assert simulation.condition("Reconciled") == ("True", "AsWanted")
+
+
+def test_the_certificate_goes_when_no_server_needs_its_secret_any_more(simulation: Any) -> None:
+    simulation.kube.unserved = frozenset()
+    _issue(simulation)
+    simulation.apply(replicas=3, tls=ISSUED)
+    simulation.settle()
+    simulation.apply(replicas=3)
+    simulation.round()
+    assert _phases(simulation) == ["require"] * 3
+    assert simulation.kube.get(ASKED) is not None
+    simulation.settle()
+    assert _phases(simulation) == ["plain"] * 3
+    assert simulation.kube.get(ASKED) is None

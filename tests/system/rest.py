@@ -26,6 +26,7 @@ PLACES = {
     "zkrestore": ("apis/zookeeper.example.com/v1alpha1", "zookeeperrestores"),
     "servicemonitor": ("apis/monitoring.coreos.com/v1", "servicemonitors"),
     "prometheusrule": ("apis/monitoring.coreos.com/v1", "prometheusrules"),
+    "certificate": ("apis/cert-manager.io/v1", "certificates"),
     "rolebinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "networkpolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "pod": ("api/v1", "pods"),

@@ -47,6 +47,7 @@ MAY_CHANGE: dict[str, set[tuple[str, str]]] = {
         *((verb, "secrets") for verb in ("create", "update")),
         *((verb, "servicemonitors") for verb in ("create", "patch", "delete")),
         *((verb, "prometheusrules") for verb in ("create", "patch", "delete")),
+        *((verb, "certificates") for verb in ("create", "patch", "delete")),
         *((verb, "statefulsets") for verb in ("create", "patch", "delete")),
         ("delete", "persistentvolumeclaims"),
         ("bind", "clusterroles"),

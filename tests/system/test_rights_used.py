@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -18,8 +19,8 @@ from tests.system.rest import Manifest
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
-# The kinds of the Prometheus operator, without it.
-MONITORING = "tests/monitoring_crds.yaml"
+# The kinds of the Prometheus operator and of cert-manager, without them.
+OPTIONAL = ("-f", "tests/monitoring_crds.yaml", "-f", "tests/cert_manager_crd.yaml")
 API_VERSIONS = {"Pod": "v1", "Job": "batch/v1"}
 # Knative refuses an ApiServerSource whose account may not get, list and watch each of its kinds.
 # Here it is the laptop's own eventing that watches. tests/unit/test_config_agrees.py has the kinds.
@@ -28,7 +29,7 @@ DEMANDED_BY_KNATIVE = "zookeeper-functions-zookeeper-events"
 
 def test_nothing_is_granted_that_nobody_uses(cluster: Cluster) -> None:
     since = now()
-    cluster.kubectl("apply", "-f", MONITORING)
+    cluster.kubectl("apply", *OPTIONAL)
     give_keys(cluster)
     _comes_up_and_changes_size(cluster)
     _rolls(cluster)
@@ -38,7 +39,7 @@ def test_nothing_is_granted_that_nobody_uses(cluster: Cluster) -> None:
     # The servers' own binding goes with the cluster.
     roles = _roles(cluster.platform)
     cluster.kubectl("delete", "zkcluster", "zk", "--timeout=60s")
-    cluster.kubectl("delete", "-f", MONITORING, "--wait=false")
+    cluster.kubectl("delete", *OPTIONAL, "--wait=false")
     assert "\n".join(_unused(cluster.platform, roles, since)) == ""
 
 
@@ -79,6 +80,7 @@ def _loses_a_majority(cluster: Cluster) -> None:
     cluster.patch({"recovery": {"incident": incident, "continueFrom": "zk-2"}})
     cluster.until_settled(90)
     _drops_what_is_optional(cluster)
+    _asks_for_a_certificate(cluster)
 
 
 def _drops_what_is_optional(cluster: Cluster) -> None:
@@ -90,6 +92,25 @@ def _drops_what_is_optional(cluster: Cluster) -> None:
     cluster.patch({"disruptionBudget": off, "networkPolicy": off, "metrics": metrics})
     cluster.until(lambda: not cluster.get("poddisruptionbudget"), "no budget")
     cluster.until(lambda: not cluster.get("networkpolicy", "zk-servers"), "no policy")
+
+
+def _asks_for_a_certificate(cluster: Cluster) -> None:
+    """Nobody issues it, so no server ever changes."""
+    tls = {"client": {"secretName": "certs"}, "issuerRef": {"name": "company"}}
+    for issuer in ("company", "another"):
+        cluster.patch({"tls": {**tls, "issuerRef": {"name": issuer}}})
+        cluster.until(partial(_is_asked, cluster, issuer), f"{issuer} to be asked")
+    cluster.patch({"tls": None})
+    cluster.until(lambda: not _asked(cluster), "the certificate to go")
+    cluster.until_settled()
+
+
+def _is_asked(cluster: Cluster, issuer: str) -> bool:
+    return bool(_asked(cluster)) and _asked(cluster)["spec"]["issuerRef"]["name"] == issuer
+
+
+def _asked(cluster: Cluster) -> Manifest:
+    return cluster.get("certificate", "zk-tls-client")
 
 
 def _is_backed_up_and_restored(cluster: Cluster) -> None:

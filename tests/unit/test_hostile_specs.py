@@ -17,6 +17,7 @@ from functions.api.location import S3, Location
 from functions.api.manifest import Manifest
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.owned import owned_objects
 from functions.manifests.server_config import zoo_cfg
 from functions.manifests.store_environment import store_environment, variable
@@ -91,7 +92,7 @@ def _is_as_meant(spec: dict[str, Any]) -> None:
     except InvalidSpec:
         assume(False)  # A key of zoo.cfg, or a flag, that is ours.
         raise
-    made = owned_objects(read, OURS, "hash")
+    made = owned_objects(read, OURS, Credentials("hash"))
     for found in made:
         assert json.loads(json.dumps(found)) == found
         assert found["metadata"]["namespace"] == "apps"

@@ -28,12 +28,14 @@ from functions.manifests.config_map import config_hash
 from functions.manifests.encryption import Encryption, Phase
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials, Login, login_of
 from functions.manifests.names import ordinal_of
 from functions.manifests.owned import clusters_of, is_part_of, owned_objects, owned_refs
 from functions.manifests.server_config import server_line, zoo_cfg
 from tests.expected import TESTS, as_yaml, check_text
 
 INSTALLATION = Installation("functions:1", "http://broker.example/events")
+KNOWN = Credentials("hash-of-the-secret")
 
 SPECS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -128,22 +130,47 @@ def _cluster(**spec: Any) -> ZooKeeperCluster:
 
 
 def _objects(**spec: Any) -> dict[str, Manifest]:
-    made = owned_objects(_cluster(**spec), INSTALLATION, "hash-of-the-secret")
+    made = owned_objects(_cluster(**spec), INSTALLATION, KNOWN)
     return {f"{item['kind']}/{item['metadata']['name']}": item for item in made}
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_objects_of_a_spec_are_what_was_read_and_approved(name: str) -> None:
     """Guards against C13, J2, J7, J8 and G19: fixed paths, ports, domains; no volumes; no types."""
-    made = owned_objects(_cluster(**SPECS[name]), INSTALLATION, "hash-of-the-secret")
+    made = owned_objects(_cluster(**SPECS[name]), INSTALLATION, KNOWN)
     check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
 
 
 @pytest.mark.parametrize("name", ENCRYPTED)
 def test_the_objects_of_a_cluster_with_tls_are_what_was_read_and_approved(name: str) -> None:
     spec, encryption = ENCRYPTED[name]
-    made = owned_objects(_cluster(**spec), INSTALLATION, "hash-of-the-secret", encryption)
+    made = owned_objects(_cluster(**spec), INSTALLATION, KNOWN, encryption)
     check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
+
+
+USERS = {"login": {"users": [{"secretName": "alice"}, {"secretName": "bob"}], "required": True}}
+
+
+@pytest.mark.parametrize(
+    ("name", "login"),
+    [
+        pytest.param("login", Login("hash-of-the-users"), id="known"),
+        pytest.param("login-required", Login("hash-of-the-users", is_required=True), id="required"),
+    ],
+)
+def test_the_objects_of_a_cluster_with_users_are_what_was_read_and_approved(
+    name: str, login: Login
+) -> None:
+    known = Credentials("hash-of-the-secret", login)
+    made = owned_objects(_cluster(replicas=1, **USERS), INSTALLATION, known)
+    check_text(TESTS / "golden" / "manifests" / f"{name}.yaml", as_yaml(*made))
+    template = made[-1]["spec"]["template"]["metadata"]
+    assert login_of(template["annotations"]) == login
+
+
+def test_the_pods_of_a_cluster_without_users_say_and_mount_nothing_of_them() -> None:
+    text = as_yaml(*owned_objects(_cluster(), INSTALLATION, KNOWN))
+    assert not any(word in text for word in ("jaas", "user-secrets", "/login", "sasl"))
 
 
 def test_restored_servers_with_tls_start_once_more_to_open_its_port() -> None:
@@ -152,13 +179,13 @@ def test_restored_servers_with_tls_start_once_more_to_open_its_port() -> None:
     metadata = {"name": "zk", "namespace": "apps", "uid": "uid-of-zk"}
     for spec, uid in (({}, None), ({"tls": {"client": {"secretName": "a"}}}, "uid-of-it")):
         given = {"metadata": metadata, "spec": spec, "status": {"restored": "uid-of-it"}}
-        made = owned_objects(ZooKeeperCluster.parse(given), INSTALLATION, "hash")
+        made = owned_objects(ZooKeeperCluster.parse(given), INSTALLATION, KNOWN)
         assert made[-1]["spec"]["template"]["metadata"]["annotations"].get(annotation) == uid
 
 
 def test_every_owned_object_has_an_address_an_owner_and_its_labels() -> None:
     cluster = _cluster(labels={"team": "x"})
-    made = owned_objects(cluster, INSTALLATION, "hash")
+    made = owned_objects(cluster, INSTALLATION, KNOWN)
     secret = super_user_secret(cluster, "secret")
     assert {ref_of(item) for item in (*made, secret)} == set(owned_refs(cluster))
     for item in (*made, secret):
@@ -259,7 +286,7 @@ def test_the_agent_answers_where_it_is_asked() -> None:
     ("broker", "told"), [("http://broker", ["http://broker"]), ("", [])], ids=["set", "unset"]
 )
 def test_the_agent_is_told_of_the_broker_if_there_is_one(broker: str, told: list[str]) -> None:
-    made = owned_objects(_cluster(), Installation("functions:1", broker), "hash")
+    made = owned_objects(_cluster(), Installation("functions:1", broker), KNOWN)
     agent = made[-1]["spec"]["template"]["spec"]["containers"][1]
     assert [e["value"] for e in agent["env"] if e["name"] == "BROKER_URL"] == told
 

@@ -9,6 +9,8 @@ import pytest
 from functions.api.cluster import ZooKeeperCluster
 from functions.planning.advice import concerns, spec_safe
 
+USERS = {"login": {"users": [{"secretName": "alice"}]}}
+
 
 def _cluster(**spec: Any) -> ZooKeeperCluster:
     return ZooKeeperCluster.parse({"metadata": {"name": "zk"}, "spec": spec})
@@ -46,6 +48,9 @@ def test_a_version_with_known_defects_is_named_with_each_of_them(
         pytest.param({"replicas": 2}, ["DrainBlocked", "EvenVoters"], id="two-voters"),
         pytest.param({"replicas": 4}, ["EvenVoters"], id="four-voters"),
         pytest.param({"storage": {"ephemeral": True}}, ["EphemeralStorage"], id="ephemeral"),
+        pytest.param({**USERS, "version": "3.9.3"}, ["KnownDataLoss"], id="users-kept-apart"),
+        pytest.param({**USERS, "version": "3.8.5"}, ["UsersMixedUp"], id="users-that-are-mixed-up"),
+        pytest.param({**USERS, "image": "zookeeper:3.8"}, [], id="users-of-half-a-version"),
         pytest.param({"image": "zookeeper@sha256:00"}, [], id="unknown-version"),
         pytest.param({"image": "zookeeper:3.9"}, [], id="half-a-version"),
         pytest.param(

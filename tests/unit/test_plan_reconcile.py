@@ -14,6 +14,7 @@ from functions.manifests.access import password_hash, super_user_secret
 from functions.manifests.budget import disruption_budget
 from functions.manifests.encryption import Encryption, Phase
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.owned import owned_objects
 from functions.planning.deletion import Remains, plan_deletion
 from functions.planning.reconciliation import (
@@ -60,7 +61,7 @@ POLICY = Ref(NETWORK_POLICY, "apps", "zk-servers")
 def _seen(of: ZooKeeperCluster) -> dict[Ref, Manifest]:
     """Return every owned object as the API server stores it when all is well."""
     secret = super_user_secret(of, "secret")
-    made = (secret, *owned_objects(of, INSTALLATION, password_hash(secret)))
+    made = (secret, *owned_objects(of, INSTALLATION, Credentials(password_hash(secret))))
     numbered = {ref_of(item): item for item in made}
     return {ref: _stored(item, f"uid-{ref.name}") for ref, item in numbered.items()}
 
@@ -388,7 +389,7 @@ def test_a_cluster_with_tls_is_settled_by_what_its_pods_were_made_with() -> None
     of = cluster(SETTLED, tls={"client": {"secretName": "a"}, "quorum": {"secretName": "b"}})
     done = Encryption(Phase.REQUIRE, "b", 2281)
     budget = disruption_budget(of, 3, 3)
-    made = owned_objects(of, INSTALLATION, "hash", done, is_plaintext_closed=True)
+    made = owned_objects(of, INSTALLATION, Credentials("hash"), done, is_plaintext_closed=True)
     seen = {ref_of(it): _stored(it, f"uid-{it['metadata']['name']}") for it in (*made, budget)}
     pods = [pod(f"zk-{n}", encryption=done) for n in range(3)]
     assert _why(of, pods, owned=seen) == ""

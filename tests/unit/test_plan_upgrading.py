@@ -13,6 +13,7 @@ from functions.manifests.access import super_user_secret
 from functions.manifests.encryption import PLAIN
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
+from functions.manifests.login import Credentials
 from functions.manifests.owned import owned_objects
 from functions.planning.reconciliation import Surroundings, plan_reconcile
 from functions.planning.steps import ApplyObject
@@ -31,7 +32,7 @@ def _cluster(**spec: Any) -> ZooKeeperCluster:
 def _installed(of: ZooKeeperCluster) -> dict[Ref, Manifest]:
     """Return every owned object as an installation of the version before left it."""
     secret = super_user_secret(of, "secret")
-    made = (secret, *owned_objects(of, BEFORE, fingerprint(secret["data"])))
+    made = (secret, *owned_objects(of, BEFORE, Credentials(fingerprint(secret["data"]))))
     return {
         ref_of(item): {
             **item,
@@ -93,4 +94,4 @@ def test_a_set_without_our_agent_is_brought_to_the_present_image(containers: lis
     template = found["spec"]["template"]
     bare = {**template, "spec": {**template["spec"], "containers": containers}}
     broken = {**found, "spec": {**found["spec"], "template": bare}}
-    assert for_running_servers(_cluster(), AFTER, "hash", PLAIN, broken) == AFTER
+    assert for_running_servers(_cluster(), AFTER, Credentials("hash"), PLAIN, broken) == AFTER

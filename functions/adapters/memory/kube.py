@@ -41,6 +41,7 @@ from functions.adapters.memory.store import Admit, Clock, Store, Stored
 from functions.adapters.preconditions import check_apply, check_create, without_empty_status
 from functions.api.errors import AlreadyExists, Conflict, EvictionBlocked, NotServed, Refused
 from functions.api.kinds import (
+    CERTIFICATE,
     POD,
     POD_DISRUPTION_BUDGET,
     PROMETHEUS_RULE,
@@ -54,7 +55,8 @@ Manifests = list[Manifest]
 
 # What the API server says of an object, that one put here from elsewhere keeps.
 KEPT = frozenset({"generation", "deletionTimestamp", "deletionGracePeriodSeconds"})
-MONITORING = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE})
+# The kinds of the Prometheus operator and of cert-manager, which may not be there.
+OPTIONAL = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE, CERTIFICATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class MemoryKube:
         now: Clock | None = None,
         admit: Admit | None = None,
         faults: Faults | None = None,
-        unserved: frozenset[Kind] = MONITORING,
+        unserved: frozenset[Kind] = OPTIONAL,
     ) -> None:
         self.faults = faults or Faults()
         self.writes: list[Write] = []

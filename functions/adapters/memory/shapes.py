@@ -12,6 +12,7 @@ from typing import Any
 
 from functions.api.kinds import (
     BACKUP,
+    CERTIFICATE,
     CLUSTER,
     CRON_JOB,
     JOB,
@@ -91,6 +92,7 @@ _OUR_SHAPES: dict[tuple[str, ...], Shape] = {
     ("metadata", "ownerReferences"): KeyedBy(("uid",)),
     ("spec", "env"): KeyedBy(("name",)),
     ("spec", "imagePullSecrets"): KeyedBy(("name",)),
+    ("spec", "login", "users"): KeyedBy(("secretName",)),
     ("status", "bootstrap"): Whole(),
     ("status", "conditions"): KeyedBy(("type",)),
     ("status", "endpoints"): Whole(),
@@ -103,12 +105,12 @@ KEY_DEFAULTS = {"protocol": "TCP"}
 
 WITH_STATUS = frozenset(
     {CLUSTER, BACKUP, RESTORE, POD, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET, JOB, CRON_JOB,
-     POD_DISRUPTION_BUDGET}
+     POD_DISRUPTION_BUDGET, CERTIFICATE}
 )  # fmt: skip
 
 WITH_GENERATION = frozenset(
     {CLUSTER, BACKUP, RESTORE, POD, STATEFUL_SET, JOB, CRON_JOB, POD_DISRUPTION_BUDGET,
-     SERVICE_MONITOR, PROMETHEUS_RULE}
+     SERVICE_MONITOR, PROMETHEUS_RULE, CERTIFICATE}
 )  # fmt: skip
 
 # What an update may not change, below `spec` (below the object for a RoleBinding).
