@@ -176,7 +176,7 @@ def closable(
         entered.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("auth", ["none", "need"])
+@pytest.mark.parametrize("auth", ["need", pytest.param("none", marks=pytest.mark.soak)])
 def test_a_closed_server_is_looked_at_by_its_agent_and_changed_by_tls(
     closable: Callable[..., Closable], auth: str
 ) -> None:
