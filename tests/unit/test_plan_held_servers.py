@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.planning.ensemble import EnsembleConfig, SeenServers, ServerStats
+from functions.planning.ensemble import Door, EnsembleConfig, SeenServers, ServerStats
 from functions.planning.member_list import parse_member
 from functions.planning.observation import plan_observe
 from functions.planning.rolling import Seen as RollSeen
@@ -150,6 +150,25 @@ def test_one_change_opens_every_member_through_the_closed_port() -> None:
 )
 def test_nothing_is_changed_that_is_so_already(closed: SeenServers) -> None:
     assert done(held("Open"), look(closed=closed)) == ()
+
+
+SHUT = Door(0, "zk-0.zk")
+
+
+@pytest.mark.parametrize(
+    ("closed", "host"),
+    [({1: SHUT}, "10.0.0.2"), (dict.fromkeys((1, 2, 3), SHUT), None)],
+    ids=["one-takes-clients-by-tls-alone", "all-do"],
+)
+def test_servers_that_take_clients_by_tls_alone_are_not_opened_by_the_list(
+    closed: dict[int, Door], host: str | None
+) -> None:
+    """Nor can they be asked: they have no port for TLS until they are rolled."""
+    plan = done(held("Open"), look(closed=replace(CLOSED, doors=closed)))
+    changes = [step for step in plan if isinstance(step, Reconfigure)]
+    assert [step.host for step in changes] == ([host] if host else [])
+    for step in changes:
+        assert step.joining.count(";127.0.0.1:2189") == len(closed)
 
 
 def test_nobody_is_let_in_before_the_step_says_so() -> None:
