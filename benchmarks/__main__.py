@@ -9,33 +9,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, files, first_answer, moving, quorum
-from benchmarks.figures import table
+from benchmarks import backup, beside, downtime, files, first_answer, moving, quorum
+from benchmarks.figures import Figure, table
 from benchmarks.running import Failed, platform_with_product
 from local.go_build import NoBinaries
 from local.platform.start import CannotStart
 
-BENCHMARKS = {
+ON_A_PLATFORM = {
     "first-answer": first_answer.measure,
     "quorum": quorum.measure,
     "moving": moving.measure,
+    "restore": downtime.measure,
+}
+ALONE = {
     "files": files.measure,
     "backup": backup.measure,
+    "backup-beside": beside.measure,
 }
+BENCHMARKS = [*ON_A_PLATFORM, *ALONE]
 FEWEST_ROUNDS = 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
-    wanted = options.names or list(BENCHMARKS)
     try:
-        with platform_with_product(options.state, _say) as platform:
-            figures = [
-                figure
-                for name in wanted
-                for figure in BENCHMARKS[name](platform, options.runs, _say)
-            ]
+        figures = _figures(options.names or BENCHMARKS, options.runs, options.state)
     except (Failed, CannotStart, NoBinaries) as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -44,6 +43,18 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{table(figures)}\n\n{_circumstances(options.runs)}")
     return 0
+
+
+def _figures(names: Sequence[str], runs: int, lent: Path | None) -> list[Figure]:
+    """Measure; a platform is started only where one is needed."""
+    figures = []
+    if on_it := [name for name in names if name in ON_A_PLATFORM]:
+        with platform_with_product(lent, _say) as platform:
+            for name in on_it:
+                figures += ON_A_PLATFORM[name](platform, runs, _say)
+    for name in [name for name in names if name in ALONE]:
+        figures += ALONE[name](runs, _say)
+    return figures
 
 
 def _circumstances(runs: int) -> str:

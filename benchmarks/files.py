@@ -19,7 +19,6 @@ from functions.persistence.log_summary import summarize
 from functions.persistence.snapshot import Snapshot
 from functions.persistence.snapshot_summary import summarize_snapshot
 from functions.persistence.txn_log import TxnLog
-from local.platform.handle import Platform
 from tests.unit.zookeeper_files import LOG_HEADER, node, record, snapshot_of
 
 MEGABYTE = 1 << 20
@@ -31,7 +30,7 @@ Reading = Callable[[BinaryIO], None]
 Kind = tuple[str, Callable[[int], bytes], Reading]
 
 
-def measure(_: Platform, runs: int, say: Callable[[str], None]) -> list[Figure]:
+def measure(runs: int, say: Callable[[str], None]) -> list[Figure]:
     """Return a figure for each size of node; the baseline is reading the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"

@@ -1,7 +1,8 @@
 """Writing the objects of a backup while their bytes come: summed, cut into parts, sent in parallel.
 
-A bounded number of parts is on its way at a time, so the memory needed is the same for a small
-backup and a large one: whoever writes waits while the store is slower than the disk.
+A bounded number of parts is on its way at a time, and their buffers are used again and again, so
+the memory needed is the same for a small backup and a large one: whoever writes waits while the
+store is slower than the disk.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from functions.adapters.stores.errors import StoreError
-from functions.adapters.stores.port import ObjectStore, Upload
+from functions.adapters.stores.port import Content, ObjectStore, Upload
 from functions.backups.manifest import BackupFile
 
 PART_BYTES = 8 << 20
@@ -27,9 +28,9 @@ END_SECONDS = 10.0
 
 
 class Writable(Protocol):
-    """What takes the bytes of one object in their order."""
+    """What takes the bytes of one object in their order, and keeps none of `data` itself."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: Content) -> None: ...
 
 
 class Outbox:
@@ -54,6 +55,7 @@ class Outbox:
         self._tasks: list[Future[None]] = []
         self._uploads: list[Upload] = []
         self._keys: list[str] = []
+        self._buffers: list[memoryview] = []  # Of `part_bytes` each; those that are not in use.
 
     def object(self, name: str, expected: int) -> ObjectWriter:
         """Begin an object of about `expected` bytes."""
@@ -99,8 +101,24 @@ class Outbox:
         self._keys.append(self._prefix + name)
         return upload
 
-    def send_part(self, upload: Upload, number: int, data: bytes) -> Future[None]:
-        return self._send(lambda: upload.part(number, data), len(data))
+    def send_part(self, upload: Upload, number: int, buffer: memoryview, size: int) -> Future[None]:
+        """Send the first `size` bytes of a buffer, which is the outbox's from here on."""
+
+        def work() -> None:
+            upload.part(number, buffer[:size])
+            self.give_back(buffer)
+
+        return self._send(work, size)
+
+    def buffer(self, size: int) -> memoryview:
+        """Return a buffer for a part: one that was used before, if there is any."""
+        if size == self._part_bytes and self._buffers:
+            return self._buffers.pop()
+        return memoryview(bytearray(size))
+
+    def give_back(self, buffer: memoryview) -> None:
+        if len(buffer) == self._part_bytes:
+            self._buffers.append(buffer)
 
     def complete(self, upload: Upload, parts: list[Future[None]]) -> None:
         """Complete an upload in the background, once its parts are there.
@@ -163,37 +181,43 @@ class ObjectWriter:
         self._part_bytes = part_bytes
         self._sum = hashlib.sha256()
         self._size = 0
-        self._pieces: list[bytes] = []
-        self._held = 0
+        self._buffer = outbox.buffer(part_bytes)
+        self._held = 0  # So many bytes of the buffer are written and not sent.
         self._upload: Upload | None = None
         self._parts: list[Future[None]] = []
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Content) -> None:
         self._sum.update(data)
         self._size += len(data)
-        self._pieces.append(data)
-        self._held += len(data)
-        while self._held > self._part_bytes:
-            self._send(self._part_bytes)
+        left = memoryview(data)
+        while left:
+            if self._held == self._part_bytes:
+                self._send()
+                self._buffer = self._outbox.buffer(self._part_bytes)
+            fits = min(len(left), self._part_bytes - self._held)
+            self._buffer[self._held : self._held + fits] = left[:fits]
+            self._held += fits
+            left = left[fits:]
 
     def finish(self) -> BackupFile:
         """Send the rest; the object is there after the outbox's `wait`."""
         if self._upload is None:
-            self._outbox.put_object(self._name, b"".join(self._pieces))
+            self._outbox.put_object(self._name, bytes(self._buffer[: self._held]))
+            self._outbox.give_back(self._buffer)
         else:
-            self._send(self._held)
+            self._send()
             self._outbox.complete(self._upload, self._parts)
         return BackupFile(self._name, self._size, self._sum.hexdigest())
 
     def drop(self) -> None:
         """Write no such object after all."""
+        self._outbox.give_back(self._buffer)
         if self._upload is not None:
             self._outbox.drop(self._upload, self._parts)
 
-    def _send(self, size: int) -> None:
-        held = b"".join(self._pieces)
-        part, rest = held[:size], held[size:]
-        self._pieces, self._held = ([rest] if rest else []), len(rest)
+    def _send(self) -> None:
         if self._upload is None:
             self._upload = self._outbox.begin(self._name)
-        self._parts.append(self._outbox.send_part(self._upload, len(self._parts) + 1, part))
+        number = len(self._parts) + 1
+        self._parts.append(self._outbox.send_part(self._upload, number, self._buffer, self._held))
+        self._held = 0

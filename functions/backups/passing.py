@@ -6,6 +6,7 @@ zeros that servers allocate ahead, and without what came later than it should.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
@@ -88,7 +89,7 @@ class _Held:
         self._to = to
         self._complete = complete  # The offset up to which the log was read.
         self._passed = 0
-        self._pieces: list[bytes] = []
+        self._pieces: deque[memoryview] = deque()
         self._size = 0
 
     def seekable(self) -> bool:
@@ -97,14 +98,15 @@ class _Held:
     def seek(self, offset: int) -> int:
         """Go on behind the last complete transaction, where a log is begun again: all before it
         was passed on."""
-        self._pieces, self._size = [], 0
+        self._pieces.clear()
+        self._size = 0
         return self._file.seek(offset)
 
     def read(self, size: int, /) -> bytes:
         self.pass_on(self._complete())
         data = self._file.read(size)
         if data:
-            self._pieces.append(data)
+            self._pieces.append(memoryview(data))
             self._size += len(data)
         if self._size > LARGEST:
             raise Damaged(f"a transaction of more than {LARGEST} bytes, or a damaged length")
@@ -112,13 +114,14 @@ class _Held:
 
     def pass_on(self, offset: int) -> None:
         """Pass on all bytes before `offset`."""
-        size = offset - self._passed
-        if size <= 0:
-            return
-        held = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._to.write(held if size == len(held) else held[:size])
-        rest = held[size:]
-        self._pieces, self._size, self._passed = ([rest] if rest else []), len(rest), offset
+        while self._passed < offset:
+            piece = self._pieces.popleft()
+            size = min(len(piece), offset - self._passed)
+            self._to.write(piece[:size])
+            if size < len(piece):
+                self._pieces.appendleft(piece[size:])
+            self._size -= size
+            self._passed += size
 
 
 def _joined(before: LogSummary, more: LogSummary) -> LogSummary:

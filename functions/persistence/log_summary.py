@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from functions.persistence.damage import Damaged
 from functions.persistence.log_end import LogEnd
-from functions.persistence.txn_log import Record, TxnLog
+from functions.persistence.txn_log import Place, Record, TxnLog, record_at
 from functions.persistence.zxid import follows
 
 _MOST_RUNS = 1000
@@ -40,11 +40,11 @@ def summarize(log: TxnLog, until: int | None = None) -> LogSummary:
     """
     runs: list[Run] = []
     first = last = transactions = 0
-    newest = None
-    for record in log:
-        zxid = record.zxid
+    newest: Place | None = None
+    for place in log.places():
+        zxid = place[0]
         if until is not None and zxid > until:
-            return LogSummary(_with(runs, first, last), transactions, record.offset, None, newest)
+            return _summary((runs, first, last), transactions, place[1], None, newest)
         if not transactions:
             first = zxid
         # Nearly all count up by one; asking the rule in full costs a call.
@@ -52,9 +52,20 @@ def summarize(log: TxnLog, until: int | None = None) -> LogSummary:
             runs = [*_with(runs, first, last)]
             first = zxid
         last = zxid
-        newest = record
+        newest = place
         transactions += 1
-    return LogSummary(_with(runs, first, last), transactions, log.offset, log.end(), newest)
+    return _summary((runs, first, last), transactions, log.offset, log.end(), newest)
+
+
+def _summary(
+    numbers: tuple[list[Run], int, int],
+    transactions: int,
+    size: int,
+    end: LogEnd | None,
+    newest: Place | None,
+) -> LogSummary:
+    last = None if newest is None else record_at(newest)
+    return LogSummary(_with(*numbers), transactions, size, end, last)
 
 
 def _with(runs: list[Run], first: int, last: int) -> tuple[Run, ...]:

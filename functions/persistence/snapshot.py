@@ -110,19 +110,24 @@ class Snapshot:
         data, at, size = reader.data, reader.at, len(reader.data)
         while at + _LEAST <= size:
             path_at = at + 4
-            path_end = path_at + _length(number(data, at)[0], 0)
+            path_end = path_at + number(data, at)[0]
+            if path_end < path_at:
+                raise _damaged(path_end - path_at)
             path = data[path_at:path_end]
             if path == _END and path_end <= size:
                 reader.at = path_end
                 return True
             if path_end + 4 > size:
                 break
-            length = _length(number(data, path_end)[0], _ABSENT)
-            start = path_end + 4
-            stop = start + max(0, length)
+            (length,) = number(data, path_end)
+            start = stop = path_end + 4
+            if length > 0:
+                stop += length
+            elif length < _ABSENT:
+                raise _damaged(length)
             if stop + _AFTER_DATA > size:
                 break
-            content = None if length == _ABSENT else data[start:stop]
+            content = data[start:stop] if length >= 0 else None
             at = stop + _AFTER_DATA
             yield path, content, long(data, stop)[0], data[stop + 8 : at]
         reader.at = at
@@ -158,7 +163,5 @@ class Snapshot:
             raise Damaged("a seal does not end as it should")
 
 
-def _length(number: int, least: int) -> int:
-    if number < least:
-        raise Damaged(f"a length of {number}")
-    return number
+def _damaged(length: int) -> Damaged:
+    return Damaged(f"a length of {length}")

@@ -30,6 +30,13 @@ BLOCK = 1 << 20
 # The transaction's own header: client, cxid, zxid, time, type.
 TXN_HEADER = struct.Struct(">qiqqi")
 _AROUND = FRAME.size + 1
+# What decides about most records: checksum, length and, of the transaction's header, its zxid.
+_START = struct.Struct(">qi12xq")
+
+
+# A complete transaction: zxid, the record's offset and length, and at least its header. A bare
+# tuple, because there are millions of them.
+Place = tuple[int, int, int, bytes | memoryview]
 
 
 class Record(NamedTuple):
@@ -67,6 +74,10 @@ class TxnLog:
         self.payload: memoryview | None = None
 
     def __iter__(self) -> Iterator[Record]:
+        return map(record_at, self.places())
+
+    def places(self) -> Iterator[Place]:
+        """Yield less about each transaction, in half the time."""
         if not self._is_begun():
             return
         while block := self._file.read(self._block):
@@ -96,16 +107,16 @@ class TxnLog:
             self.offset, self._unread = HEADER_BYTES, b""
         return True
 
-    def _records_in(self, data: bytes) -> Generator[Record, None, bool]:
+    def _records_in(self, data: bytes) -> Generator[Place, None, bool]:
         """Yield the complete records at the start of `data`; return False if a bad one follows.
 
         This is the loop that decides how fast a log is read.
         """
         at, base, size, view = 0, self.offset, len(data), memoryview(data)
-        frame, header, adler32 = FRAME.unpack_from, TXN_HEADER.unpack_from, zlib.adler32
+        start, adler32 = _START.unpack_from, zlib.adler32
         is_good = True
-        while at + _AROUND <= size:
-            checksum, length = frame(data, at)
+        while at + _START.size <= size:
+            checksum, length, zxid = start(data, at)
             stop = at + length + _AROUND
             if length < SMALLEST:
                 is_good = False
@@ -117,7 +128,7 @@ class TxnLog:
                 is_good = False
                 break
             self.offset, self.payload = base + stop, body
-            yield Record(base + at, length, *header(body))
+            yield zxid, base + at, length, body
             at = stop
         self._unread = data[at:]
         return is_good
@@ -128,7 +139,7 @@ class TxnLog:
         _, length = FRAME.unpack_from(self._unread)
         return bool(length + _AROUND > self._block)
 
-    def _large_record(self) -> Record | None:
+    def _large_record(self) -> Place | None:
         """Return the record that `_unread` begins, without holding it; None if it is a bad one."""
         start = self._unread
         checksum, length = FRAME.unpack_from(start)
@@ -137,13 +148,20 @@ class TxnLog:
             found, left = zlib.adler32(block, found), left - len(block)
         if left or found != checksum or self._file.read(1) != bytes([RECORD_END]):
             return None
-        record = Record(self.offset, length, *TXN_HEADER.unpack_from(start, FRAME.size))
+        head = start[FRAME.size : FRAME.size + TXN_HEADER.size]
+        record = record_at((0, self.offset, length, head))
         self.payload = self._read_again(record) if self._keep else None
         self.offset, self._unread = record.end, b""
-        return record
+        return record.zxid, record.offset, length, head
 
     def _read_again(self, record: Record) -> memoryview:
         self._file.seek(record.offset + FRAME.size)
         payload = self._file.read(record.length)
         self._file.seek(record.end)
         return memoryview(payload)
+
+
+def record_at(place: Place) -> Record:
+    """Return all that the header of a transaction says."""
+    _, offset, length, head = place
+    return Record(offset, length, *TXN_HEADER.unpack_from(head))

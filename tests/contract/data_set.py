@@ -198,20 +198,24 @@ def seen(client: KazooClient) -> dict[str, SeenNode]:
     paths = ["/"]
     while paths:
         path = paths.pop()
-        data, stat = client.get(path)
-        acls, _ = client.get_acls(path)
-        acl = tuple(Acl(each.perms, each.id.scheme, each.id.id) for each in acls)
-        shown = Stat(
-            stat.czxid,
-            stat.mzxid,
-            stat.ctime,
-            stat.mtime,
-            stat.version,
-            stat.cversion,
-            stat.aversion,
-            stat.ephemeralOwner,
-            stat.pzxid,
-        )
-        found[path] = (data or b"", acl, shown, stat.dataLength, stat.numChildren)
+        found[path] = seen_node(client, path)
         paths += [f"{path.rstrip('/')}/{child}" for child in client.get_children(path)]
     return found
+
+
+def seen_node(client: KazooClient, path: str) -> SeenNode:
+    data, stat = client.get(path)
+    acls, _ = client.get_acls(path)
+    acl = tuple(Acl(each.perms, each.id.scheme, each.id.id) for each in acls)
+    shown = Stat(
+        stat.czxid,
+        stat.mzxid,
+        stat.ctime,
+        stat.mtime,
+        stat.version,
+        stat.cversion,
+        stat.aversion,
+        stat.ephemeralOwner,
+        stat.pzxid,
+    )
+    return data or b"", acl, shown, stat.dataLength, stat.numChildren

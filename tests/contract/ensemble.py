@@ -30,6 +30,7 @@ class RealEnsemble:
     password: str = "secret"
     reconfig: bool = True
     version: str = VERSION
+    heap: str = "64m"
     settings: Mapping[str, str] = field(default_factory=dict)
     flags: Sequence[str] = ()
     running: dict[int, ExitStack] = field(default_factory=dict)
@@ -74,7 +75,12 @@ class RealEnsemble:
         authority = "zookeeper.DigestAuthenticationProvider.superDigest"
         return [
             "java",
-            *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+            *(
+                f"-Xmx{self.heap}",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:-UsePerfData",
+            ),
             f"-D{authority}=super:{base64.b64encode(digest).decode()}",
             "-Dzookeeper.forceSync=no",
             *self.flags,

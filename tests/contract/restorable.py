@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from functions.adapters.memory import MemoryObjectStore
+from functions.adapters.stores.port import ObjectStore
 from functions.adapters.words import ask, parse_stats
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Unavailable
-from functions.backups.making import Origin, Target, Work, make
+from functions.backups.making import Made, Origin, Target, Work, make
 from functions.backups.manifest import FILES
 from functions.backups.taking import ServerFolders, Taking, take
 from functions.planning.ensemble import Login, ServerStats
@@ -39,7 +40,7 @@ UID = "7a1e-restore"
 class RestorableEnsemble(RealEnsemble):
     """Servers whose volumes a restore works on; `status` is the cluster's, None: nobody answers."""
 
-    store: MemoryObjectStore = field(default_factory=MemoryObjectStore)
+    store: ObjectStore = field(default_factory=MemoryObjectStore)
     status: dict[str, Any] | None = None
     has_log_volume: bool = False
     # A server whose list was made from the record listens on all addresses of this machine.
@@ -76,7 +77,7 @@ class RestorableEnsemble(RealEnsemble):
             "STATIC_CONFIG": "zoo.cfg", "RESTORE_UID": UID, "KEY": KEY, "EPOCH": "0", **more,
         }  # fmt: skip
 
-    def back_up(self, id: int) -> None:
+    def back_up(self, id: int) -> Made:
         """Make a backup of a server's volume, as the Job beside it does."""
         environment = self.environment(id, SERVER_HOST=self.host(id), CLIENT_PORT=str(PORT))
         folders = ServerFolders(
@@ -89,7 +90,7 @@ class RestorableEnsemble(RealEnsemble):
         def taken(outbox: Any) -> Any:
             return take(Taking(folders, outbox, lambda: committed(environment))), FILES, ""
 
-        make(Target(self.store, prefix, pod), origin, Work(take=taken))
+        return make(Target(self.store, prefix, pod), origin, Work(take=taken))
 
     def stage(self) -> list[dict[str, Any]]:
         """Bring the backup to every server's volumes, and arm them."""

@@ -64,11 +64,11 @@ class RealSide:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[Server]:
-    """Run rclone's S3 server on a folder."""
+def s3_server(folder: Path, *options: str) -> Iterator[Server]:
+    """Run rclone's S3 server on a folder, with more options of its own."""
     (port,) = free_ports(1)
     keys = s3.environment(Credentials(ACCESS_KEY, SECRET_KEY))
-    command = s3.command_line(folder / "objects", f"127.0.0.1:{port}")
+    command = [*s3.command_line(folder / "objects", f"127.0.0.1:{port}"), *options]
     with _running(command, folder, port, keys):
         yield Server("s3", port)
 

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from functions.adapters.memory import MemoryObjectStore
-from functions.backups.choosing import logs_behind, snapshots_in
 from functions.backups.proof import prove_prefix
 from functions.backups.proven import Depth
 from functions.backups.sources import PrefixSource
 from functions.backups.tree_proof import tree_of_backup
-from functions.persistence.data_tree import DataTree, Node, tree_of
-from functions.persistence.snapshot import Snapshot
-from functions.persistence.txn import decode
-from functions.persistence.txn_log import TxnLog
+from functions.persistence.data_tree import DataTree, Node
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.copy_out import copy_out
 from local.node.pull import fetch
 from tests.contract.data_set import session, write_kinds, written_all_the_time
 from tests.contract.ensemble import PORT, RealEnsemble
+from tests.contract.journal import journaled, replayed
 from tests.contract.processes import until
 
 pytestmark = pytest.mark.contract
@@ -38,70 +30,8 @@ pytestmark = pytest.mark.contract
 SETTINGS = {"extendedTypesEnabled": "true", "snapCount": "500", "preAllocSize": "512"}
 BACKUPS = 4
 OBJECT_KEY = "default/nightly/once"
-WRITERS = 2
-LARGE = 1_000_000
 # Servers change these on their own, without a transaction.
 OWN = {"/zookeeper/config", "/zookeeper/quota/load/zookeeper_stats"}
-
-
-@dataclass
-class Journal:
-    """What one writer was told: each acknowledged change, by its own transaction."""
-
-    root: str
-    changes: list[tuple[int, str, bytes | None]] = field(default_factory=list)
-
-    def state(self, zxid: int) -> dict[str, bytes]:
-        """Return the nodes after transaction `zxid`."""
-        found: dict[str, bytes] = {}
-        for changed, path, data in self.changes:
-            if changed > zxid:
-                break
-            if data is None:
-                del found[path]
-            else:
-                found[path] = data
-        return found
-
-
-def _write_journal(hosts: str, journal: Journal, stopped: threading.Event) -> None:
-    choose = Random(journal.root)
-    live: set[str] = set()
-    with session(hosts) as client:
-        client.create(journal.root)
-        while not stopped.is_set():
-            path = f"{journal.root}/{choose.randrange(50)}"
-            size = LARGE if choose.randrange(100) == 0 else choose.randrange(2000)
-            data = choose.randbytes(size)
-            if path not in live:
-                _, stat = client.create(path, data, include_data=True)
-                journal.changes.append((stat.czxid, path, data))
-                live.add(path)
-            elif choose.randrange(3):
-                stat = client.set(path, data)
-                journal.changes.append((stat.mzxid, path, data))
-            else:
-                # The answer to a deletion names no transaction; the parent does, for this session
-                # is the only one that makes or deletes its children.
-                client.delete(path)
-                _, stat = client.get(journal.root)
-                journal.changes.append((stat.pzxid, path, None))
-                live.remove(path)
-
-
-@contextmanager
-def journaled(hosts: str) -> Iterator[list[Journal]]:
-    """Keep writing, and keep what was acknowledged."""
-    stopped = threading.Event()
-    journals = [Journal(f"/journal-{n}") for n in range(WRITERS)]
-    with ThreadPoolExecutor(WRITERS) as pool:
-        ends = [pool.submit(_write_journal, hosts, each, stopped) for each in journals]
-        try:
-            yield journals
-        finally:
-            stopped.set()
-        for end in ends:
-            end.result()
 
 
 def environment(ensemble: RealEnsemble, server: int, pod: str, folder: Path) -> dict[str, str]:
@@ -158,7 +88,7 @@ def test_a_backup_under_load_holds_exactly_what_was_acknowledged_up_to_its_end(
             written = journal.state(zxid)
             assert len(written) > 10
             assert _below(tree, journal.root) == written
-        assert _without_own(tree.nodes) == _without_own(_replayed(ensemble, server, zxid))
+        assert _without_own(tree.nodes) == _without_own(_replayed(ensemble, server, zxid).nodes)
 
 
 def _proven_tree(store: MemoryObjectStore, result: Mapping[str, Any]) -> DataTree:
@@ -212,17 +142,6 @@ def _without_own(nodes: Mapping[str, Node]) -> dict[str, Node]:
     return {path: node for path, node in nodes.items() if path not in OWN}
 
 
-def _replayed(ensemble: RealEnsemble, server: int, zxid: int) -> Mapping[str, Node]:
+def _replayed(ensemble: RealEnsemble, server: int, zxid: int) -> DataTree:
     """Return the state at `zxid` by all logs of the server, from its very first snapshot on."""
-    folder = ensemble.folder / str(server) / "data" / "version-2"
-    names = [path.name for path in folder.iterdir()]
-    first = snapshots_in(names)[-1]
-    with (folder / first.text).open("rb") as file:
-        tree = tree_of(Snapshot(file))
-    for name in logs_behind(names, first.zxid):
-        with (folder / name.text).open("rb") as file:
-            log = TxnLog(file, keep=True)
-            for record in log:
-                if first.zxid < record.zxid <= zxid and log.payload is not None:
-                    tree.apply(decode(record, log.payload))
-    return tree.nodes
+    return replayed(ensemble.folder / str(server) / "data" / "version-2", zxid)

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import words
+from benchmarks.clients import Client, latencies, longest_gap
 from benchmarks.figures import Figure, table
+from benchmarks.narrow import passing
 from benchmarks.processes import memory_of_tree, processor_seconds_of_tree, tree
 
 SECONDS = 30
@@ -130,3 +132,34 @@ def test_a_server_that_is_not_there_says_nothing() -> None:
         port = free.getsockname()[1]
     assert words.mode("127.0.0.1", port) == ""
     assert words.member_list("127.0.0.1", port) == (-1, frozenset())
+
+
+def test_a_narrow_network_passes_everything_at_its_speed() -> None:
+    data = os.urandom(256 << 10)
+    seconds = 0.1
+    with socket.create_server(("127.0.0.1", 0)) as far:
+        narrow = passing(far.getsockname()[1], len(data) / seconds)
+        began = time.monotonic()
+        with narrow, socket.create_connection(narrow.getsockname()) as near:
+            sending = threading.Thread(target=_send_all, args=(near, data))
+            sending.start()
+            came, _ = far.accept()
+            with came:
+                found = b"".join(iter(lambda: came.recv(1 << 16), b""))
+            sending.join(SECONDS)
+            narrow.shutdown(socket.SHUT_RDWR)
+    assert found == data
+    assert time.monotonic() - began > 0.7 * seconds
+
+
+def _send_all(near: socket.socket, data: bytes) -> None:
+    near.sendall(data)
+    near.shutdown(socket.SHUT_WR)
+
+
+def test_the_longest_gap_is_between_two_acknowledged_writes() -> None:
+    client = Client("127.0.0.1:1")
+    assert longest_gap(client) == 0
+    client.moments += [(0.0, 1.0), (1.0, 1.5), (2.0, 4.0), (4.0, 4.1)]
+    assert longest_gap(client) == 2.5
+    assert latencies([client], 1.0, 4.0) == [500.0, 2000.0]

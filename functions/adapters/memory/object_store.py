@@ -28,6 +28,7 @@ from functions.adapters.stores.port import (
     MAX_PARTS,
     MIN_PART_BYTES,
     AbandonedUpload,
+    Content,
     StoredObject,
 )
 
@@ -155,7 +156,7 @@ class MemoryUpload:
     key: str
     id: str
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: Content) -> None:
         store = self._store
         with store._lock, store.faults.around():
             upload = self._under_way()

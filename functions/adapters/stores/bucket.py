@@ -24,7 +24,7 @@ from functions.adapters.stores.errors import (
     UploadGone,
 )
 from functions.adapters.stores.patience import Patience
-from functions.adapters.stores.port import AbandonedUpload, Reading, StoredObject
+from functions.adapters.stores.port import AbandonedUpload, Content, Reading, StoredObject
 from functions.adapters.stores.reading import Nothing, ResumedReading
 from functions.adapters.stores.store_requests import Marker, Opened, Page, Requests
 
@@ -132,7 +132,7 @@ class PartsUpload:
         self._sizes: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: Content) -> None:
         tag = self._patience.insist(lambda: self._requests.part(self._key, self._id, number, data))
         with self._lock:
             self._tags[number] = tag

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,7 +23,8 @@ from functions.adapters.stores.errors import RequestRefused, StoreFailing
 from functions.adapters.stores.network import from_network
 from functions.adapters.stores.patience import Patience
 from functions.adapters.stores.place import Place
-from functions.adapters.stores.port import AbandonedUpload, StoredObject
+from functions.adapters.stores.port import AbandonedUpload, Content, StoredObject
+from functions.adapters.stores.sending import Sent
 from functions.adapters.stores.store_requests import Marker, Opened, Page
 
 # Each thread that uploads or reads holds one.
@@ -48,7 +48,7 @@ class OssRequests:
 
     def put(self, key: str, data: bytes) -> None:
         with _translated(self.place, key):
-            self._bucket.put_object(key, io.BytesIO(data), headers=_summed(data))
+            self._bucket.put_object(key, Sent(data), headers=_summed(data))
 
     def open(self, key: str, start: int) -> Opened:
         with _translated(self.place, key):
@@ -79,11 +79,9 @@ class OssRequests:
         with _translated(self.place, key):
             return str(self._bucket.init_multipart_upload(key).upload_id)
 
-    def part(self, key: str, id: str, number: int, data: bytes) -> str:
+    def part(self, key: str, id: str, number: int, data: Content) -> str:
         with _translated(self.place, key):
-            answer = self._bucket.upload_part(
-                key, id, number, io.BytesIO(data), headers=_summed(data)
-            )
+            answer = self._bucket.upload_part(key, id, number, Sent(data), headers=_summed(data))
             return str(answer.etag)
 
     def complete(self, key: str, id: str, tags: Mapping[int, str]) -> None:
@@ -173,7 +171,7 @@ def _session(place: Place) -> Any:
     return session
 
 
-def _summed(data: bytes) -> dict[str, str]:
+def _summed(data: Content) -> dict[str, str]:
     summed = hashlib.md5(data, usedforsecurity=False).digest()
     return {"Content-MD5": base64.b64encode(summed).decode()}
 

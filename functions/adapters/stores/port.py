@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+# What is sent; a view is of a buffer that is used for something else afterwards.
+Content = bytes | memoryview
 # S3 refuses a smaller part unless it is the last one; OSS takes 100 KiB already.
 MIN_PART_BYTES = 5 << 20
 # Both stores number the parts of an object from 1 to this.
@@ -60,7 +62,7 @@ class Reading(AbstractContextManager["Reading"], Protocol):
 class Upload(Protocol):
     """An object written in parts. It is not there, not even in part, before `complete`."""
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: Content) -> None:
         """Send part `number`, from 1 on; threads may send different parts at the same time.
 
         All parts but the last have the same size, `MIN_PART_BYTES` or more.

@@ -9,7 +9,6 @@ dozen objects.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +34,8 @@ from functions.adapters.stores.errors import (
 from functions.adapters.stores.network import from_network
 from functions.adapters.stores.patience import Patience
 from functions.adapters.stores.place import DEFAULT_REGION, Place
-from functions.adapters.stores.port import AbandonedUpload, StoredObject
+from functions.adapters.stores.port import AbandonedUpload, Content, StoredObject
+from functions.adapters.stores.sending import Sent
 from functions.adapters.stores.store_requests import Marker, Opened, Page
 
 # Each thread that uploads or reads holds one.
@@ -71,7 +71,7 @@ class S3Requests:
         self._ask("create_bucket", "", **(elsewhere if region != DEFAULT_REGION else {}))
 
     def put(self, key: str, data: bytes) -> None:
-        self._ask("put_object", key, **_sent(data))
+        self._ask("put_object", key, Body=Sent(data))
 
     def open(self, key: str, start: int) -> Opened:
         answer = self._ask("get_object", key, **({"Range": f"bytes={start}-"} if start else {}))
@@ -96,8 +96,8 @@ class S3Requests:
     def begin(self, key: str) -> str:
         return str(self._ask("create_multipart_upload", key)["UploadId"])
 
-    def part(self, key: str, id: str, number: int, data: bytes) -> str:
-        answer = self._ask("upload_part", key, UploadId=id, PartNumber=number, **_sent(data))
+    def part(self, key: str, id: str, number: int, data: Content) -> str:
+        answer = self._ask("upload_part", key, UploadId=id, PartNumber=number, Body=Sent(data))
         return str(answer["ETag"])
 
     def complete(self, key: str, id: str, tags: Mapping[int, str]) -> None:
@@ -213,15 +213,6 @@ def _session() -> Session:
     }
     nothing = (None, None, os.devnull, None)
     return Session(session_vars=alone | {"config_file": nothing, "credentials_file": nothing})
-
-
-def _sent(data: bytes) -> dict[str, Any]:
-    """Return what a request that sends `data` carries.
-
-    A file is sent in blocks and the timeout holds for each; bytes are sent as one, and the
-    timeout would be how long all of them may take.
-    """
-    return {"Body": io.BytesIO(data)}
 
 
 def _range(answer: Mapping[str, Any]) -> tuple[int, int]:

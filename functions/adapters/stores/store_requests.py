@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from functions.adapters.stores.place import Place
-from functions.adapters.stores.port import AbandonedUpload, StoredObject
+from functions.adapters.stores.port import AbandonedUpload, Content, StoredObject
 
 Entry = TypeVar("Entry")
 # Where a listing goes on, in the store's own words; empty at its beginning.
@@ -76,7 +76,7 @@ class Requests(Protocol):
         """Begin a multipart upload and return its id."""
         ...
 
-    def part(self, key: str, id: str, number: int, data: bytes) -> str:
+    def part(self, key: str, id: str, number: int, data: Content) -> str:
         """Send one part and return its tag."""
         ...
 
