@@ -15,7 +15,7 @@ from functions.adapters.agent import AGENT_PORT, ask_config, ask_disk, ask_stats
 from functions.adapters.digest_md5 import log_in
 from functions.adapters.words import ask, parse_conf, parse_stats
 from functions.api.errors import Conflict, Refused, Unavailable
-from functions.manifests.access import FUNCTIONS_USER, functions_password, super_user_digest
+from functions.manifests.digests import FUNCTIONS_USER, functions_password, super_user_digest
 from functions.planning.ensemble import DiskReport, EnsembleConfig, Login, ServerStats, Trust
 from functions.planning.member_list import parse_config
 

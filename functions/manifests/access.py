@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import ROLE_BINDING, SECRET, SERVICE_ACCOUNT
 from functions.api.manifest import Manifest
+from functions.manifests.digests import SUPER_USER, super_user_digest
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.names import (
     SERVER_ROLE,
@@ -20,9 +19,6 @@ from functions.manifests.names import (
     super_user_secret_name,
 )
 
-SUPER_USER = "super"
-# Who the functions log in as, where every client has to; it may do nothing by itself.
-FUNCTIONS_USER = "zookeeper-functions"
 # On the Secret: for which `spec.superUser.rotatedAt` its password was made.
 ROTATED_AT = "zookeeper.example.com/rotated-at"
 # In the Secret, while servers may run with them: the passwords before, as a list in JSON.
@@ -55,21 +51,6 @@ def role_binding(cluster: ZooKeeperCluster) -> Manifest:
             }
         ],
     }
-
-
-def super_user_digest(password: str) -> str:
-    """Return `super:BASE64(SHA1("super:<password>"))`, as DigestAuthenticationProvider wants it."""
-    sha1 = hashlib.sha1(f"{SUPER_USER}:{password}".encode(), usedforsecurity=False).digest()
-    return f"{SUPER_USER}:{base64.b64encode(sha1).decode()}"
-
-
-def functions_password(digest: str) -> str:
-    """Return what the functions log in with, made of the super user's digest.
-
-    A server knows that digest from its own start, so both change together, and no password of the
-    super user is in a pod for it.
-    """
-    return hmac.new(digest.encode(), FUNCTIONS_USER.encode(), hashlib.sha256).hexdigest()
 
 
 def super_user_secret(cluster: ZooKeeperCluster, password: str) -> Manifest:

@@ -11,7 +11,7 @@ from functions.api.backup import ZooKeeperBackup, duration
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import CRON_JOB, Kind
 from functions.api.manifest import Manifest
-from functions.manifests.access import SUPER_USER
+from functions.manifests.digests import SUPER_USER
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.installation import Installation
 from functions.manifests.job_names import GENERATION, job_name, labels, owned_metadata, watched

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from functions.manifests.access import FUNCTIONS_USER, functions_password
+from functions.manifests.digests import FUNCTIONS_USER, functions_password
 from functions.manifests.login import PASSWORD, USERNAME
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -18,7 +18,7 @@ from functions.adapters.digest_md5 import log_in
 from functions.adapters.words import ask, parse_stats
 from functions.adapters.zookeeper import ZooKeeperServers
 from functions.api.errors import Refused, Unavailable
-from functions.manifests.access import super_user_digest
+from functions.manifests.digests import super_user_digest
 from functions.manifests.login import JAAS_FILE, Login, login_flags
 from functions.planning.ensemble import Login as Secrets
 from functions.planning.users import User, jaas

@@ -54,7 +54,8 @@ from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
 from functions.api.manifest import Manifest, ref_of
 from functions.api.ports import quarantine_port
 from functions.api.restore import ZooKeeperRestore
-from functions.manifests.access import passwords, super_user_digest
+from functions.manifests.access import passwords
+from functions.manifests.digests import super_user_digest
 from functions.manifests.encryption import encryption_of
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.server_config import client_address, server_line

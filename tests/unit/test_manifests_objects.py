@@ -22,9 +22,10 @@ from functions.api.kinds import (
 )
 from functions.api.manifest import Manifest, ref_of
 from functions.api.ports import AGENT_PORT
-from functions.manifests.access import super_user_digest, super_user_secret
+from functions.manifests.access import super_user_secret
 from functions.manifests.claims import claims
 from functions.manifests.config_map import config_hash
+from functions.manifests.digests import super_user_digest
 from functions.manifests.encryption import Encryption, Phase
 from functions.manifests.heap import heap_mib
 from functions.manifests.installation import Installation

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.api.manifest import Manifest
-from functions.manifests.access import FUNCTIONS_USER, functions_password, super_user_digest
+from functions.manifests.digests import FUNCTIONS_USER, functions_password, super_user_digest
 from functions.manifests.login import OPEN, Login
 from functions.planning.login import NOTHING, DecidedLogin, SeenUsers, decide_login, is_concerned
 from functions.planning.seen import SeenPod

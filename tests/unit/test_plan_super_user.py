@@ -11,13 +11,8 @@ import pytest
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import STATEFUL_SET, Ref
 from functions.api.manifest import Manifest
-from functions.manifests.access import (
-    digest_key,
-    password_hash,
-    passwords,
-    super_user_digest,
-    super_user_secret,
-)
+from functions.manifests.access import digest_key, password_hash, passwords, super_user_secret
+from functions.manifests.digests import super_user_digest
 from functions.manifests.fingerprint import fingerprint
 from functions.manifests.pod import SUPER_USER_ANNOTATION
 from functions.planning.seen import SeenPod

@@ -13,7 +13,7 @@ import pytest
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
-from functions.manifests.access import super_user_digest
+from functions.manifests.digests import super_user_digest
 from functions.manifests.encryption import PLAIN
 from functions.manifests.installation import Installation
 from functions.manifests.pod_programs import agent_container
