@@ -31,6 +31,7 @@ from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
 from functions.runtime.refusals import Refusal
+from functions.runtime.senders import has_hung_up
 from functions.runtime.traces import following, trace_of
 from functions.runtime.turns import Turns
 from functions.runtime.world import World
@@ -62,6 +63,7 @@ class Request(Protocol):
     method: str
     path: str
     headers: Mapping[str, str]
+    environ: Mapping[str, Any]
 
     def get_data(self) -> bytes: ...
 
@@ -162,11 +164,19 @@ def _deploy(name: str, handle: Handler, work: Callable[..., None]) -> Callable[[
         if request.method == "GET" and request.path == metrics.PATH:
             return metrics.metrics_of(function.name), 200, {"Content-Type": CONTENT_TYPE}
         begun = time.monotonic()
-        reply = answer(function, request.method, request.headers, request.get_data(), world)
+        reply = _reply(function, request)
         metrics.count_event(reply.status, time.monotonic() - begun)
         return reply.text, reply.status, {"Content-Type": "text/plain; charset=utf-8"}
 
     return serve
+
+
+def _reply(function: Function, request: Request) -> Answer:
+    body = request.get_data()
+    if has_hung_up(request.environ):
+        log.info("left to the next delivery", extra={"function": function.name})
+        return Answer(503, "The sender has hung up.")
+    return answer(function, request.method, request.headers, body, world)
 
 
 def _work_on(ref: Ref, kind: _Kind[S, U], world: World) -> None:

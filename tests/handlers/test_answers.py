@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,30 @@ def test_both_forms_of_a_sample_say_the_same(sample: str) -> None:
     assert headers.pop("Content-Type") == structured.pop("datacontenttype")
     assert {key.removeprefix("ce-"): value for key, value in headers.items()} == structured
     assert json.loads((EVENTS / f"{sample}.data").read_text()) == data
+
+
+def test_an_event_whose_sender_has_hung_up_is_left_to_its_next_delivery(
+    client_of: Callable[[str], Client], simulation: Any
+) -> None:
+    simulation.apply("small", "default", replicas=1)
+    body = (EVENTS / "reconcile-cluster.json").read_bytes()
+
+    def post(connection: socket.socket) -> int:
+        over = {"gunicorn.socket": connection}
+        client = client_of("reconcile-cluster")
+        answer = client.post("/", data=body, content_type=STRUCTURED, environ_overrides=over)
+        return int(answer.status_code)
+
+    applied = len(simulation.kube.writes)
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        assert post(ours) == 503
+        assert len(simulation.kube.writes) == applied
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert post(ours) == 204
+        assert len(simulation.kube.writes) > applied
 
 
 NO_EVENTS = [
