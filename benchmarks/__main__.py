@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import backup, beside, downtime, files, first_answer, moving, quorum
+from benchmarks import backup, beside, downtime, files, first_answer, load, moving, quorum
 from benchmarks.figures import Figure, table
 from benchmarks.running import Failed, platform_with_product
 from local.go_build import NoBinaries
@@ -27,34 +28,45 @@ ALONE = {
     "backup-beside": beside.measure,
 }
 BENCHMARKS = [*ON_A_PLATFORM, *ALONE]
+# Takes half an hour by itself: only when it is asked for.
+LOAD = "load"
 FEWEST_ROUNDS = 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    wanted = options.names or BENCHMARKS
+    if options.state and LOAD in wanted:
+        parser.error(f"`{LOAD}` fills a platform of its own: leave out --state")
+    figures: list[Figure] = []
+    problem: Exception | None = None
     try:
-        figures = _figures(options.names or BENCHMARKS, options.runs, options.state)
-    except (Failed, CannotStart, NoBinaries) as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    if options.json:
+        # What was measured before something failed is shown all the same.
+        figures.extend(_measured(wanted, options))
+    except (Failed, CannotStart, NoBinaries) as failed:
+        problem = failed
+    if figures and options.json:
         print(json.dumps([figure.as_json() for figure in figures], indent=2))
-    else:
+    elif figures:
         print(f"{table(figures)}\n\n{_circumstances(options.runs)}")
-    return 0
+    if problem is not None:
+        print(problem, file=sys.stderr)
+    return 1 if problem is not None else 0
 
 
-def _figures(names: Sequence[str], runs: int, lent: Path | None) -> list[Figure]:
+def _measured(names: Sequence[str], options: argparse.Namespace) -> Iterator[Figure]:
     """Measure; a platform is started only where one is needed."""
-    figures = []
     if on_it := [name for name in names if name in ON_A_PLATFORM]:
-        with platform_with_product(lent, _say) as platform:
+        with platform_with_product(options.state, _say) as platform:
             for name in on_it:
-                figures += ON_A_PLATFORM[name](platform, runs, _say)
+                yield from ON_A_PLATFORM[name](platform, options.runs, _say)
     for name in [name for name in names if name in ALONE]:
-        figures += ALONE[name](runs, _say)
-    return figures
+        yield from ALONE[name](options.runs, _say)
+    if LOAD in names:
+        with platform_with_product(None, _say, with_sample=False) as platform:
+            yield from load.measure(platform, options.sizes, _say)
 
 
 def _circumstances(runs: int) -> str:
@@ -77,9 +89,16 @@ def _rounds(text: str) -> int:
     return value
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in text.split(","))
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1 cluster is needed, not {min(sizes)}")
+    return sizes
+
+
 def _benchmark(text: str) -> str:
-    if text not in BENCHMARKS:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(BENCHMARKS)}")
+    if text not in (*BENCHMARKS, LOAD):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join((*BENCHMARKS, LOAD))}")
     return text
 
 
@@ -88,10 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=_rounds, default=3, help="rounds that count (default: 3)")
     names = ", ".join(BENCHMARKS)
     parser.add_argument("names", nargs="*", type=_benchmark, help=f"{names} (default: all)")
+    sizes = "clusters for `load`, which runs only by its name (default: 10,100,1000)"
+    parser.add_argument("--sizes", type=_sizes, default=load.SIZES, help=sizes)
     parser.add_argument("--json", action="store_true", help="every sample, for programs")
     parser.add_argument("--state", type=Path, help="measure on the platform that runs there")
     return parser
 
 
 if __name__ == "__main__":
+    # Who ends it from outside gets rid of its platform, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +22,35 @@ class Memory:
 
 def memory_of_tree(root: int) -> Memory:
     """Return the memory of `root` and of all processes below it, together."""
-    found = [_fields(pid) for pid in tree(root)]
-    return Memory(
-        rss=sum(fields.get("Rss", 0) for fields in found) / MIB,
-        pss=sum(fields.get("Pss", 0) for fields in found) / MIB,
-    )
+    found = [memory_of(pid) for pid in tree(root)]
+    return Memory(rss=sum(each.rss for each in found), pss=sum(each.pss for each in found))
+
+
+def memory_of(pid: int) -> Memory:
+    """Return the memory of one process; none for one that ended."""
+    fields = _fields(pid)
+    return Memory(rss=fields.get("Rss", 0) / MIB, pss=fields.get("Pss", 0) / MIB)
+
+
+def memory_together(pids: Collection[int]) -> float:
+    """Return what processes that share most of their pages hold, in MiB, by themselves.
+
+    Each one's own pages, and the shared ones of that which has most of them: no less than if
+    nobody else on the machine ran the same programs.
+    """
+    found = [_fields(pid) for pid in pids]
+    own = sum(_sum_of(fields, "Private") for fields in found)
+    return (own + max((_sum_of(fields, "Shared") for fields in found), default=0)) / MIB
 
 
 def processor_seconds_of_tree(root: int) -> float:
     """Return the processor time of `root` and of all processes below it, together."""
-    return sum(_ticks(pid) for pid in tree(root)) / os.sysconf("SC_CLK_TCK")
+    return sum(processor_seconds_of(pid) for pid in tree(root))
+
+
+def processor_seconds_of(pid: int) -> float:
+    """Return the processor time of one process and of what it has waited for; 0 if it ended."""
+    return _ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
 def tree(root: int) -> list[int]:
@@ -63,6 +83,10 @@ def _ticks(pid: int) -> int:
         return sum(int(each) for each in _stat(pid)[11:15])
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def _sum_of(fields: Mapping[str, int], kind: str) -> int:
+    return fields.get(f"{kind}_Clean", 0) + fields.get(f"{kind}_Dirty", 0)
 
 
 def _fields(pid: int) -> dict[str, int]:

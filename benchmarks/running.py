@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from local.platform import start, stop
 from local.platform.handle import Platform
@@ -20,6 +21,7 @@ NAMESPACE = "zookeeper-functions"
 READY = "--timeout=120s"
 
 Say = Callable[[str], None]
+Stream = int | IO[bytes]
 
 
 class Failed(Exception):
@@ -27,18 +29,26 @@ class Failed(Exception):
 
 
 @contextmanager
-def platform_with_product(lent: Path | None, say: Say) -> Iterator[Platform]:
-    """A platform with the functions and one settled cluster on it."""
+def platform_with_product(
+    lent: Path | None, say: Say, *, with_sample: bool = True
+) -> Iterator[Platform]:
+    """A platform with the functions, and one settled cluster on it unless nobody wants it."""
     with _platform(lent, say) as platform:
-        say("installing the functions and the sample cluster")
+        say("installing the functions")
         platform.kubectl("apply", "--server-side", "--force-conflicts", "-k", OVERLAY)
         everything = "ksvc,broker,trigger,apiserversource,pingsource"
         ready = ("wait", everything, "--all", "--for=condition=Ready", READY)
         platform.kubectl(*ready, "-n", NAMESPACE)
-        platform.kubectl("apply", "-f", SAMPLE)
-        for condition in ("Available", "Scaled", "Reconciled"):
-            platform.kubectl("wait", "-f", SAMPLE, f"--for=condition={condition}", READY)
+        if with_sample:
+            _apply_sample(platform, say)
         yield platform
+
+
+def _apply_sample(platform: Platform, say: Say) -> None:
+    say("making the sample cluster")
+    platform.kubectl("apply", "-f", SAMPLE)
+    for condition in ("Available", "Scaled", "Reconciled"):
+        platform.kubectl("wait", "-f", SAMPLE, f"--for=condition={condition}", READY)
 
 
 @contextmanager
@@ -49,23 +59,32 @@ def _platform(lent: Path | None, say: Say) -> Iterator[Platform]:
     with tempfile.TemporaryDirectory(prefix="zookeeper-functions-bench-") as folder:
         state = State(Path(folder) / "state")
         say("starting a platform")
-        start.up(state, start.Wishes(), lambda _line: None)
         try:
+            start.up(state, start.Wishes(), lambda _line: None)
             yield Platform(state.folder)
         finally:
             stop.down(state)
 
 
-def start_inside(platform: Platform, command: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a command in the platform's network; what it prints can be read from the answer."""
+def start_inside(
+    platform: Platform,
+    command: Sequence[str],
+    *,
+    stdout: Stream = subprocess.PIPE,
+    stderr: Stream = subprocess.PIPE,
+) -> subprocess.Popen[str]:
+    """Start a command in the platform's network; what it prints can be read from the answer.
+
+    It has to be: a pipe that nobody reads stops what writes into it. A file is never full.
+    """
     state = State(platform.state)
     return subprocess.Popen(
         command_inside(state, command),
         cwd=CHECKOUT,
         env=environment(state),
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
     )
 

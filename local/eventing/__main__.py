@@ -37,7 +37,9 @@ async def serve(chosen: Settings) -> None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(ingress.close)
             await _listen(stack, ingress.app(), chosen.host, chosen.ingress_port)
-            await _listen(stack, faults.app(), chosen.host, chosen.faults_port)
+            behind_the_scenes = faults.app()
+            behind_the_scenes.router.add_get("/deliveries", ingress.show_deliveries)
+            await _listen(stack, behind_the_scenes, chosen.host, chosen.faults_port)
             certificate = certificates.self_signed(chosen.host)
             await _listen(
                 stack, webhook.app(), chosen.host, chosen.webhook_port, certificate.context

@@ -62,6 +62,10 @@ class Ingress:
             return web.Response(status=404)
         return web.Response(status=await self.accept(event, route, request.headers))
 
+    async def show_deliveries(self, _request: web.Request) -> web.Response:
+        """Answer how many deliveries are under way, those that wait for another try included."""
+        return web.json_response({"deliveries": len(self._running)})
+
     async def accept(self, event: Event, route: Route, headers: Mapping[str, str]) -> int:
         """Count the event's time to live down, and fan it out; return the HTTP status."""
         ttl = _next_ttl(event)

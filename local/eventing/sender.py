@@ -24,6 +24,11 @@ LONGEST_SECONDS = 900.0
 # the way is lost ("Server disconnected") and has to be sent again, so we give up before.
 IDLE_SECONDS = 1.0
 NO_ANSWER = 0
+# The real sender has no limit, and files enough for it; a laptop's user has some thousand, for all
+# functions together. Who waits for a connection waits within the time of its delivery.
+MOST_TO_ONE_HOST = 2000
+# A Service's address stays, a pod's does not: a name is good for this long.
+NAME_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,21 @@ class IngressResolver(AbstractResolver):
 class Sender:
     """A pool of connections to receivers."""
 
-    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, resolver: AbstractResolver | None = None, *, to_one_host: int = MOST_TO_ONE_HOST
+    ) -> None:
         self._resolver = resolver
+        self._to_one_host = to_one_host
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # Pods come and go with new addresses, so names are resolved anew.
+        # Pods come and go with new addresses, so names are soon resolved anew.
         connector = aiohttp.TCPConnector(
-            resolver=self._resolver, limit=0, use_dns_cache=False, keepalive_timeout=IDLE_SECONDS
+            resolver=self._resolver,
+            limit=0,
+            limit_per_host=self._to_one_host,
+            ttl_dns_cache=NAME_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,

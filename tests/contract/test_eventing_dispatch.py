@@ -121,6 +121,22 @@ def _ends(subscriber: Recorder, address: str, event: dict[str, str]) -> bool:
     return bool(subscriber.to("/dls"))
 
 
+def test_what_has_yet_to_be_delivered_is_counted_until_it_is(
+    platform: Eventing, namespace: str, subscriber: Recorder
+) -> None:
+    address = _subscribe(platform, namespace, subscriber, "/slow")
+    until(lambda: _left(platform) == 0, "all is delivered")
+    post(address, EVENT)
+    assert _left(platform) == 1
+    until(lambda: _left(platform) == 0, "the slow one has answered")
+    assert len(subscriber.to("/slow")) == 1
+
+
+def _left(platform: Eventing) -> int:
+    _, told = post(platform.faults.replace("/faults", "/deliveries"), {}, method="GET")
+    return int(json.loads(told)["deliveries"])
+
+
 def test_a_service_and_a_relative_uri_make_the_subscribers_address(
     platform: Eventing, namespace: str
 ) -> None:

@@ -135,3 +135,30 @@ def test_a_long_answer_is_cut_in_the_dead_letter() -> None:
 def test_an_idle_connection_is_given_up_before_a_functions_server_ends_it() -> None:
     """An event that is sent on a connection that ends is lost until it is tried again."""
     assert Keepalive.default / 2 >= IDLE_SECONDS
+
+
+def test_many_events_for_one_host_share_a_few_connections_and_all_arrive() -> None:
+    at_once, most = 0, 0
+
+    async def receive(_: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.01)
+        at_once -= 1
+        return web.Response(status=204)
+
+    async def run() -> list[int]:
+        app = web.Application()
+        app.router.add_post("/", receive)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        async with Sender(to_one_host=3) as sender:
+            sent = await asyncio.gather(*(sender.send(site.name, EVENT) for _ in range(12)))
+        await runner.cleanup()
+        return [answer.status for answer in sent]
+
+    assert asyncio.run(run()) == [204] * 12
+    assert most == 3

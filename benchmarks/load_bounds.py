@@ -1,0 +1,74 @@
+"""What many clusters may cost: the bounds of `python -m benchmarks load`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+# 150 MB.
+MOST_MEMORY_MIB = 143.0
+# Growth per cluster from one size to the next larger one; 1 is linear.
+MOST_GROWTH_OF_REQUESTS = 1.25
+MOST_GROWTH_OF_TIME = 2.0
+# A few clusters take so little time that a second more or less is a multiple.
+FEWEST_TIMED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one action took, for so many clusters.
+
+    Seconds until the last request of a function, requests to the API server, processor time of all
+    functions, and the most memory that a function held at any look, in MiB, and which one it was.
+    """
+
+    clusters: int
+    seconds: float
+    reads: int
+    writes: int
+    processor: float
+    memory: float
+    function: str
+    given_up: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:.1f} s, {self.reads} reads, {self.writes} writes, "
+            f"{self.processor:.1f} s of processor, {self.memory:.0f} MiB at most "
+            f"({self.function}), {self.given_up} events given up"
+        )
+
+
+def broken(found: Mapping[str, Sequence[Cost]], idle: str) -> list[str]:
+    """Return a sentence for each bound that is broken; `idle` is what may not write."""
+    return [
+        f"{costs_of.clusters} clusters, {name}: {problem}"
+        for name, costs in found.items()
+        for costs_of, problem in (*_alone(costs, may_write=name != idle), *_grown(costs))
+    ]
+
+
+def _alone(costs: Sequence[Cost], *, may_write: bool) -> Iterator[tuple[Cost, str]]:
+    for cost in costs:
+        if cost.memory > MOST_MEMORY_MIB:
+            yield cost, f"{cost.function} held {cost.memory:.0f} MiB of {MOST_MEMORY_MIB:.0f}"
+        if cost.given_up:
+            yield cost, f"{cost.given_up} events were given up"
+        if cost.writes and not may_write:
+            yield cost, f"{cost.writes} requests wrote although nothing happened"
+
+
+def _grown(costs: Sequence[Cost]) -> Iterator[tuple[Cost, str]]:
+    for less, more in pairwise(sorted(costs, key=lambda cost: cost.clusters)):
+        times = more.clusters / less.clusters
+        timed = less.clusters >= FEWEST_TIMED
+        for what, small, large, most in (
+            ("reads", less.reads, more.reads, MOST_GROWTH_OF_REQUESTS),
+            ("writes", less.writes, more.writes, MOST_GROWTH_OF_REQUESTS),
+            ("seconds", less.seconds * timed, more.seconds, MOST_GROWTH_OF_TIME),
+            ("processor time", less.processor * timed, more.processor, MOST_GROWTH_OF_TIME),
+        ):
+            if small and large / small / times > most:
+                growth = large / small / times
+                yield more, f"{what} per cluster grew {growth:.2f} times from {less.clusters} on"
