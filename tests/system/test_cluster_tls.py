@@ -174,6 +174,11 @@ def _close(small: Cluster, manual: Manual, close: str) -> None:
     assert writes.elections() == 1
 
 
+def _until_members(small: Cluster, count: int) -> None:
+    small.until(lambda: len(small.status()["members"]) == count, f"{count} members", 120)
+    small.until(lambda: len(small.pods()) == count, f"{count} pods", 120)
+
+
 def _renew(small: Cluster, manual: Manual, renew: str) -> None:
     """A renewed certificate, and another member, are taken in without an election."""
     before, pods = _shown(small, manual.folder), small.uids()
@@ -183,7 +188,7 @@ def _renew(small: Cluster, manual: Manual, renew: str) -> None:
         small.until(lambda: not before & _shown(small, manual.folder), "new ones are shown", 120)
         for observers in (1, 0):
             small.patch({"observers": observers})
-            small.until_settled(120)
+            _until_members(small, 3 + observers)
             assert not any(_plainly_answered(small))
     assert (writes.elections(), small.uids()) == (0, pods)
 
