@@ -385,6 +385,13 @@ def test_a_change_of_the_encryption_is_looked_at_until_it_is_complete(
     assert _why(cluster({**SETTLED, "conditions": [*CONDITIONS, secured]})) == why
 
 
+def test_a_login_that_is_not_demanded_yet_is_looked_at() -> None:
+    """All servers know the users, so nothing else is unsettled."""
+    known = {"type": "UsersKnown", "status": "False", "reason": "Changing", "observedGeneration": 1}
+    status = {**SETTLED, "conditions": [*CONDITIONS, known]}
+    assert _why(cluster(status)) == "condition UsersKnown is False: Changing"
+
+
 def test_a_cluster_with_tls_is_settled_by_what_its_pods_were_made_with() -> None:
     of = cluster(SETTLED, tls={"client": {"secretName": "a"}, "quorum": {"secretName": "b"}})
     done = Encryption(Phase.REQUIRE, "b", 2281)
