@@ -38,19 +38,19 @@ def test_users_are_known_demanded_changed_and_taken_out(
 
     manual.run(require)
     small.until_settled(120)
-    assert "open" not in _get(small, "/shop")
+    assert "alices-own" not in _get(small, "/shop")
     # The file went with the pod that had it.
     manual.run(bring_file)
-    assert "open" in _get(small, "/shop", ALICE)
+    assert "alices-own" in _get(small, "/shop", ALICE)
     small.patch({"replicas": 1})
     small.until_settled(120)
 
     manual.run(renew)
     small.until_settled(120)
     manual.run(bring_file)
-    assert "open" not in _get(small, "/shop", ALICE)
+    assert "alices-own" not in _get(small, "/shop", ALICE)
     manual.run(f"sed -i s/wonderland/looking-glass/ alice.jaas; {bring_file}")
-    assert "open" in _get(small, "/shop", ALICE)
+    assert "alices-own" in _get(small, "/shop", ALICE)
 
     manual.run(take_out)
     small.until_settled(120)
