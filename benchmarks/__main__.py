@@ -20,12 +20,12 @@ ON_A_PLATFORM = {
     "first-answer": first_answer.measure,
     "quorum": quorum.measure,
     "moving": moving.measure,
-    "restore": downtime.measure,
 }
 ALONE = {
     "files": files.measure,
     "backup": backup.measure,
     "backup-beside": beside.measure,
+    "restore": downtime.measure,
 }
 BENCHMARKS = [*ON_A_PLATFORM, *ALONE]
 # Takes half an hour by itself: only when it is asked for.

@@ -45,7 +45,7 @@ def measure(runs: int, say: Say) -> list[Figure]:
         side.store(CREATE_BUCKET="true")
         say("beside: writing 100 MB of nodes")
         hosts = _hosts(ensemble)
-        _fill(hosts[0])
+        fill(hosts[0], NODES)
         without, beside = [], []
         with writing(",".join(f"{host}:{PORT}" for host in hosts)) as clients:
             time.sleep(WINDOW_SECONDS)
@@ -81,12 +81,12 @@ def _hosts(ensemble: RealEnsemble) -> list[str]:
     return [host_of(parse_member(each)) for each in ensemble.lines]
 
 
-def _fill(host: str) -> None:
-    """Write the nodes, many in one transaction."""
+def fill(host: str, nodes: int) -> None:
+    """Write nodes of 1000 bytes, many in one transaction."""
     client = KazooClient(hosts=f"{host}:{PORT}")
     client.start()
     client.create("/data")
-    for start in range(0, NODES, AT_ONCE):
+    for start in range(0, nodes, AT_ONCE):
         several = client.transaction()
         for number in range(start, start + AT_ONCE):
             several.create(f"/data/{number}", bytes(DATA_BYTES))

@@ -1,86 +1,87 @@
 """How long clients are without the servers while a backup is put back, beside a stop and a start.
 
-The same ensemble is stopped and started (`spec.stopped`), which is the least that a restore in
-place can cost. Both are waited for by the same clients, which try again every few milliseconds.
+Real servers, started as pods start them: the programs of a restore's Jobs and the preparation run,
+and every step follows the one before at once. What the functions and Kubernetes take to see a step
+and to decide the next is in neither side. The same ensemble is stopped and started first, which is
+the least that a restore in place can cost.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from itertools import count
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from benchmarks.beside import fill
+from benchmarks.clients import longest_gap, writing
 from benchmarks.figures import Figure
-from benchmarks.moves import NAME
-from benchmarks.quorum import fresh_namespace
-from benchmarks.running import SAMPLE, Failed, Say, start_inside
-from local.platform.handle import Platform, eventually
-from local.stores import place
-from tests.system.backups import backup, fill, give_keys, location, restore
-from tests.system.clusters import Cluster
+from benchmarks.running import Say
+from benchmarks.words import until
+from tests.contract.ensemble import PORT, fresh_hosts, line
+from tests.contract.restorable import CLOSED, RestorableEnsemble
 
-SECONDS = 180.0
-TITLE = "Longest wait of a client during a restore in place"
-RESTORE, BASELINE = "ZooKeeperRestore", "stop and start"
-_numbers = count()
+NODES = 5000
+ENOUGH = 20
+TITLE = "Longest wait of a client during a restore in place, a stop and a start beside it"
+BASELINE, RESTORE = "stop and start", "restore"
 
 
-def measure(platform: Platform, rounds: int, say: Say) -> list[Figure]:
-    """Stop and start one ensemble, and restore into it, in turn."""
-    samples: dict[str, list[float]] = {RESTORE: [], BASELINE: []}
-    with fresh_namespace(platform) as namespace:
-        cluster = Cluster(platform, namespace, NAME)
-        platform.kubectl("apply", "-n", namespace, "-f", SAMPLE)
-        cluster.until_settled(SECONDS)
-        key = _backed_up(cluster)
-        moves = {
-            BASELINE: lambda: _stop_and_start(cluster),
-            RESTORE: lambda: _restore(cluster, key),
-        }
-        for number in range(rounds):
-            # Whoever is second finds warmer caches: the two take turns at it.
-            for name in sorted(moves, reverse=number % 2 == 0):
-                cluster.until_settled(SECONDS)
-                samples[name].append(_longest_wait(cluster, moves[name]))
-                say(f"{name}: {samples[name][-1]:.2f} s")
-    return [Figure(TITLE, name, "s", samples[name], samples[BASELINE]) for name in samples]
+def measure(runs: int, say: Say) -> list[Figure]:
+    """Stop and start an ensemble, then restore into it; each round has an ensemble of its own."""
+    samples: dict[str, list[float]] = {BASELINE: [], RESTORE: []}
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as name, _ensemble(Path(name)) as ensemble:
+            samples[BASELINE].append(_longest_wait(ensemble, _stop_and_start))
+            ensemble.stage()
+            samples[RESTORE].append(_longest_wait(ensemble, _restore))
+            say(", ".join(f"{side}: {found[-1]:.2f} s" for side, found in samples.items()))
+    return [Figure(TITLE, side, "s", samples[side], samples[BASELINE]) for side in samples]
 
 
-def _backed_up(cluster: Cluster) -> str:
-    """Give the ensemble some data, and return the key of a backup of it."""
-    give_keys(cluster)
-    fill(cluster)
-    status = backup(cluster, "nightly", location(place.S3)).until_over(SECONDS)
-    if status["status"] != "completed":
-        raise Failed(f"the backup ended as {status['status']}: {status.get('message')}")
-    return str(status["record"][0]["key"])
-
-
-def _longest_wait(cluster: Cluster, move: Callable[[], None]) -> float:
-    command = [sys.executable, "-m", "benchmarks.clients", cluster.service]
-    clients = start_inside(cluster.platform, command)
+@contextmanager
+def _ensemble(folder: Path) -> Iterator[RestorableEnsemble]:
+    """Three servers that serve, with some data and a backup of it."""
+    lines = [line(id, host) for id, host in enumerate(fresh_hosts(3), start=1)]
+    ensemble = RestorableEnsemble(folder / "servers", lines)
+    ensemble.start(*ensemble.ids)
     try:
-        assert clients.stdout is not None
-        clients.stdout.readline()
-        move()
-        said, error = clients.communicate(timeout=SECONDS)
+        until(lambda: ensemble.serves(PORT), "all three serve")
+        fill(ensemble.host(1), NODES)
+        ensemble.back_up(1)
+        yield ensemble
     finally:
-        clients.kill()
-    if clients.returncode:
-        raise Failed(error.strip())
-    return float(said)
+        ensemble.stop(*list(ensemble.running))
 
 
-def _stop_and_start(cluster: Cluster) -> None:
-    cluster.patch({"stopped": True})
-    eventually(lambda: not cluster.pods(), seconds=SECONDS, what="every server has stopped")
-    cluster.patch({"stopped": False})
-    cluster.until_settled(SECONDS)
+def _longest_wait(
+    ensemble: RestorableEnsemble, move: Callable[[RestorableEnsemble], None]
+) -> float:
+    with writing(ensemble.hosts) as clients:
+        until(lambda: all(len(client.moments) > ENOUGH for client in clients), "clients write")
+        move(ensemble)
+        until(lambda: ensemble.serves(PORT), "all three serve again")
+        before = [len(client.moments) for client in clients]
+        until(
+            lambda: all(
+                len(client.moments) > count + ENOUGH
+                for client, count in zip(clients, before, strict=True)
+            ),
+            "clients write again",
+        )
+    return max(longest_gap(client) for client in clients)
 
 
-def _restore(cluster: Cluster, key: str) -> None:
-    made = restore(cluster, f"in-place-{next(_numbers)}", location(place.S3, key=key))
-    status = made.until_over(SECONDS)
-    if status["status"] != "restarted":
-        raise Failed(f"the restore ended as {status['status']}: {status.get('message')}")
-    cluster.until_settled(SECONDS)
+def _stop_and_start(ensemble: RestorableEnsemble) -> None:
+    ensemble.stop(*ensemble.ids)
+    ensemble.start(*ensemble.ids)
+
+
+def _restore(ensemble: RestorableEnsemble) -> None:
+    ensemble.step("Stop")
+    ensemble.stop(*ensemble.ids)
+    ensemble.step("Start")
+    ensemble.start(*ensemble.ids)
+    until(lambda: ensemble.serves(CLOSED), "all three serve behind the closed port")
+    ensemble.step("Open")
+    ensemble.open()

@@ -16,7 +16,14 @@ from kazoo.client import KazooClient
 
 from functions.pods.disk import Folders, own_list
 from functions.pods.disk_report import disk_report
-from tests.contract.data_set import SeenNode, seen, session, write_kinds, written_all_the_time
+from tests.contract.data_set import (
+    KEPT_ACLS,
+    SeenNode,
+    seen,
+    session,
+    write_kinds,
+    written_all_the_time,
+)
 from tests.contract.ensemble import PORT, fresh_hosts, line
 from tests.contract.processes import until
 from tests.contract.restorable import CLOSED, UID, RestorableEnsemble
@@ -87,7 +94,8 @@ def _written(ensemble: RestorableEnsemble) -> dict[str, SeenNode]:
     """Write all kinds of data, some of it fast; return what a client sees at the end."""
     with session(ensemble.hosts) as client:
         write_kinds(client)
-        with written_all_the_time(ensemble.hosts) as made:
+        # Servers lose count of ACLs that come and go while a snapshot is written (docs/files.md).
+        with written_all_the_time(ensemble.hosts, acls=KEPT_ACLS) as made:
             until(lambda: made() > 800, "requests made")
     # Another session: what is ephemeral has gone with the first.
     with session(ensemble.hosts) as client:
