@@ -126,10 +126,10 @@ def test_what_has_yet_to_be_delivered_is_counted_until_it_is(
 ) -> None:
     address = _subscribe(platform, namespace, subscriber, "/slow")
     until(lambda: _left(platform) == 0, "all is delivered")
-    post(address, EVENT)
+    post(address, {**EVENT, "ce-id": "2"})
     assert _left(platform) == 1
     until(lambda: _left(platform) == 0, "the slow one has answered")
-    assert len(subscriber.to("/slow")) == 1
+    assert _with_id(subscriber, "2")
 
 
 def _left(platform: Eventing) -> int:
