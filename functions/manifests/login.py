@@ -112,9 +112,7 @@ def prepare_login_mounts(login: Login) -> list[Manifest]:
 
 
 def prepare_login_env(login: Login) -> list[Manifest]:
-    """Return where the preparation reads and writes, and whom it has to find."""
-    if not login.users:
-        return []
+    """Return where the preparation reads and writes, and whom it has to find: there are users."""
     return [
         {"name": "USER_SECRETS", "value": SECRETS_MOUNT},
         {"name": "LOGIN_FILE", "value": JAAS_FILE},
