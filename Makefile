@@ -57,11 +57,11 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m $(QUICK) tests/unit tests/handlers
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) tests/unit tests/handlers
 
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
-	@$(BIN)/pytest -q -n 2 -m $(QUICK) --cov=functions $(DECIDING)
-	@$(BIN)/pytest -q -n 2 -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
+	@$(BIN)/pytest -q -n 3 -m $(QUICK) --cov=functions $(DECIDING)
+	@$(BIN)/pytest -q -n 3 -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
 	@GOGC=400 $(BIN)/pytest -q -n 3 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
 	@GOGC=400 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not soak" tests/system
 

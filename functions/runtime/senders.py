@@ -8,6 +8,7 @@ longer than the senders' patience, no event at all would ever be answered.
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -25,9 +26,16 @@ def has_hung_up(environ: Mapping[str, Any]) -> bool:
     if connection is None:
         return False
     try:
-        # Looked at without waiting, and without taking what may be the next request.
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        # Looked at without taking what may be the next request.
+        return _has_news(connection) and not connection.recv(1, socket.MSG_PEEK)
     except ConnectionError:
         return True
     except (OSError, ValueError):
         return False
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether reading would not wait: a socket with a timeout waits even when told not to."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
