@@ -8,6 +8,7 @@ ZOOKEEPER_FUNCTIONS_E2E=<a kubeconfig> the tests marked `anywhere` run against t
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,9 @@ LOOK_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Platform]:
     """A running platform; each parallel test process has its own, since some tests break parts."""
     if kubeconfig := os.environ.get(E2E):
         with elsewhere(Path(kubeconfig).absolute(), tmp_path_factory.mktemp("e2e")) as cluster:
@@ -42,7 +45,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     try:
         yield own
     finally:
+        keep_logs(own, request.session)
         own.local("down")
+
+
+def keep_logs(platform: Platform, session: pytest.Session) -> None:
+    """What the parts said goes with a platform: keep it where a test of the run failed."""
+    logs = platform.state / "logs"
+    if session.testsfailed and logs.is_dir():
+        shutil.copytree(logs, platform.state.with_name(f"logs-of-{platform.state.name}"))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from local.platform.handle import Platform
 from tests.system.clusters import Cluster, fresh_namespace
-from tests.system.conftest import install
+from tests.system.conftest import install, keep_logs
 from tests.system.writing import continuous_writes
 
 CHECKOUT = os.environ.get("KNATIVE_EVENTING", "")
@@ -23,13 +23,16 @@ BUILD_SECONDS = 3600
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def real(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Platform]:
     """A platform of its own, with the functions on the real Knative Eventing."""
     own = Platform(tmp_path_factory.mktemp("real"))
     own.local("up", f"--eventing={Path(CHECKOUT).absolute()}", seconds=BUILD_SECONDS)
     try:
         yield install(own, "local")
     finally:
+        keep_logs(own, request.session)
         own.local("down")
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from local.platform.handle import Platform
 from tests.outcomes import Outcome, table
+from tests.system.conftest import keep_logs
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -53,6 +56,19 @@ def test_what_was_not_read_back_is_not_called_kept() -> None:
     unread = replace(GROWN, lost=None)
     assert str(unread).endswith("lost not read")
     assert table([("test_a.py", unread)])[-1].startswith("1 scenarios, 1 of them not read back")
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_the_logs_of_a_platform_stay_when_a_test_failed(
+    tmp_path: Path, request: pytest.FixtureRequest, failed: int
+) -> None:
+    logs = tmp_path / "platform/logs"
+    logs.mkdir(parents=True)
+    (logs / "node.log").write_text("said")
+    session = copy(request.session)
+    session.testsfailed = failed
+    keep_logs(Platform(tmp_path / "platform"), session)
+    assert (tmp_path / "logs-of-platform/node.log").exists() == bool(failed)
 
 
 @pytest.mark.thorough
