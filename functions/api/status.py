@@ -123,7 +123,7 @@ class Endpoints(Status):
     """Where the cluster can be reached."""
 
     client: str | None = None
-    """host:port for clients inside Kubernetes."""
+    """host:port for clients inside Kubernetes; that of TLS where they are taken by TLS alone."""
     secure_client: str | None = None
     """host:port for clients that speak TLS, with spec.tls.client."""
     external: str | None = None

@@ -14,6 +14,8 @@ def endpoints(cluster: ZooKeeperCluster) -> Manifest:
     found = {"client": f"{names.client_domain(cluster)}:{spec.config.client_port}"}
     if spec.tls.client is not None:
         found["secureClient"] = f"{names.client_domain(cluster)}:{spec.tls.client.port}"
+        if not spec.tls.client.plaintext:
+            found["client"] = found["secureClient"]
     if spec.admin_server.enabled:
         found["admin"] = f"{names.service_domain(cluster)}:{spec.admin_server.port}"
     if spec.metrics.enabled:

@@ -141,6 +141,7 @@ def test_clients_keep_the_port_without_tls_until_they_have_moved(simulation: Any
     simulation.apply(replicas=3, tls={"client": {**client, "plaintext": True}})
     simulation.settle()
     assert not _plain_peers(simulation)
+    assert simulation.cluster().status.endpoints.client.endswith(":2181")
     before = _uids(simulation)
     simulation.apply(replicas=3, tls={"client": client})
     simulation.settle()
@@ -183,6 +184,9 @@ def test_a_new_cluster_with_tls_never_takes_a_client_without(simulation: Any) ->
     assert simulation.condition("Available")[0] == "True"
     assert simulation.condition("Secured") == ("True", "AsWanted")
     assert "2281 alone." in _message(simulation, "Secured")
+    endpoints = simulation.cluster().status.endpoints
+    assert endpoints.client == endpoints.secure_client
+    assert endpoints.client.endswith(":2281")
     assert simulation.zookeeper.changes == []
 
 
