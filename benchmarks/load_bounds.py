@@ -11,8 +11,9 @@ MOST_MEMORY_MIB = 143.0
 # Growth per cluster from one size to the next larger one; 1 is linear.
 MOST_GROWTH_OF_REQUESTS = 1.25
 MOST_GROWTH_OF_TIME = 2.0
-# A few clusters take so little time that a second more or less is a multiple.
-FEWEST_TIMED = 100
+# A few clusters take so little time that a second more or less is a multiple, and more of their
+# events come together.
+FEWEST_COMPARED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,14 @@ def _alone(costs: Sequence[Cost], *, may_write: bool) -> Iterator[tuple[Cost, st
 
 def _grown(costs: Sequence[Cost]) -> Iterator[tuple[Cost, str]]:
     for less, more in pairwise(sorted(costs, key=lambda cost: cost.clusters)):
+        if less.clusters < FEWEST_COMPARED:
+            continue
         times = more.clusters / less.clusters
-        timed = less.clusters >= FEWEST_TIMED
         for what, small, large, most in (
             ("reads", less.reads, more.reads, MOST_GROWTH_OF_REQUESTS),
             ("writes", less.writes, more.writes, MOST_GROWTH_OF_REQUESTS),
-            ("seconds", less.seconds * timed, more.seconds, MOST_GROWTH_OF_TIME),
-            ("processor time", less.processor * timed, more.processor, MOST_GROWTH_OF_TIME),
+            ("seconds", less.seconds, more.seconds, MOST_GROWTH_OF_TIME),
+            ("processor time", less.processor, more.processor, MOST_GROWTH_OF_TIME),
         ):
             if small and large / small / times > most:
                 growth = large / small / times

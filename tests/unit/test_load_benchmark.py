@@ -57,8 +57,9 @@ def test_who_is_asked_to_do_something_may_write() -> None:
     assert "writes per cluster grew 1.30 times from 100 on" in broken({"change": wrote}, "")[0]
 
 
-def test_the_seconds_of_a_few_clusters_bind_nobody() -> None:
-    assert broken({"idle": [TEN, replace(HUNDRED, seconds=100, processor=50)]}, "idle") == []
+def test_what_a_few_clusters_cost_binds_nobody() -> None:
+    more = replace(HUNDRED, seconds=100, processor=50, reads=9000)
+    assert broken({"idle": [TEN, more]}, "idle") == []
 
 
 def test_requests_are_counted_once_however_the_log_is_cut(tmp_path: Path) -> None:
