@@ -17,9 +17,7 @@ import pytest
 from local.platform.inside import command_inside
 from local.platform.parts import environment
 from local.platform.state import State
-from local.stores import place
 from tests import pages
-from tests.system.backups import ENDED, Asked, backup, give_keys, location, restore
 from tests.system.clusters import Cluster
 from tests.system.writing import continuous_writes
 
@@ -191,37 +189,3 @@ def _renew(small: Cluster, manual: Manual, renew: str) -> None:
             _until_members(small, 3 + observers)
             assert not any(_plainly_answered(small))
     assert (writes.elections(), small.uids()) == (0, pods)
-
-
-def test_a_backup_goes_back_into_servers_that_take_clients_by_tls_alone(
-    cluster: Cluster, namespace: str, tmp_path: Path
-) -> None:
-    """Nobody comes in without TLS at any time; by TLS once the servers have been looked at."""
-    make = _blocks()[0]
-    small = Cluster(cluster.platform, namespace, "small")
-    manual = Manual(small, tmp_path).prepare()
-    manual.run(make)
-    give_keys(small)
-    client = {"secretName": "small-tls", "clientAuth": "need"}
-    small.apply(replicas=3, tls={"client": client})
-    small.until_settled(120)
-    assert _plainly_answered(small) == [False] * 3
-    made = backup(small, "taken", location(place.S3))
-    status = made.until_over()
-    assert status["status"] == "completed", status
-    before = small.uids()
-    back = restore(small, "back", location(place.S3, key=status["record"][0]["key"]))
-    back.until(lambda: _is_over(small, back), "the restore, and no door open meanwhile", 240)
-    assert back.word == "restarted", back.message
-    small.until_settled(180)
-    assert small.uids().isdisjoint(before)
-    assert _plainly_answered(small) == [False] * 3
-    files = [str(tmp_path / name) for name in ("ca.crt", "tls.crt", "tls.key")]
-    told = [_talk(small, "tls", name, "2281", *files) for name in _names(small)]
-    assert all(answer["zookeeper"] for answer in told)
-
-
-def _is_over(cluster: Cluster, asked: Asked) -> bool:
-    """Whether the restore ended; nobody may come in without TLS before either."""
-    assert not any(_plainly_answered(cluster))
-    return asked.word in ENDED
