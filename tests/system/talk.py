@@ -1,7 +1,6 @@
 """Speaks to a port as a client of the system tests; runs inside the platform's network.
 
-`talk.py tls HOST PORT CA [CERTIFICATE KEY]` shakes hands by TLS, asks `ruok` and prints what was
-shown and said;
+`talk.py tls HOST PORT CA` shakes hands by TLS, asks `ruok` and prints what was shown and said;
 `talk.py quorum-plain HOST PORT` greets as a server without TLS would, and prints how it ended;
 `talk.py plain HOST PORT` prints whether a client without TLS gets an answer to `ruok`;
 `talk.py session HOSTS FILE` keeps a session without TLS, and writes each of its states into FILE,
@@ -26,10 +25,8 @@ KEPT_SECONDS = 2
 PROTOCOL_VERSION = -65536
 
 
-def tls(host: str, port: str, authority: str, *shown: str) -> dict[str, object]:
+def tls(host: str, port: str, authority: str) -> dict[str, object]:
     context = ssl.create_default_context(cafile=authority)
-    if shown:
-        context.load_cert_chain(*shown)
     with (
         socket.create_connection((host, int(port)), timeout=SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,
