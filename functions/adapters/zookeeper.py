@@ -157,7 +157,10 @@ def _translated(where: str) -> Iterator[None]:
     except exceptions.BadVersionError as error:
         raise Conflict(f"The member list of {where} has another version by now.") from error
     except (exceptions.NoAuthError, exceptions.AuthFailedError) as error:
-        raise Refused(f"{where} does not accept the super user's password.") from error
+        raise Refused(
+            f"{where} does not accept the super user's password. If its Secret was changed by "
+            "hand, set spec.superUser.rotatedAt: that makes a new one, which the servers learn."
+        ) from error
     except (exceptions.ReconfigDisabledError, exceptions.UnimplementedError) as error:
         raise Refused(f"{where} cannot change its member list: set reconfigEnabled.") from error
     except (exceptions.BadArgumentsError, exceptions.MarshallingError) as error:

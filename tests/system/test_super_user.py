@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import ROOT, commands
 from tests.system.clusters import Cluster, now
+from tests.system.reader import Reader
 from tests.system.writing import continuous_writes
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 REFUSED = "ReconfigRefused"
+PAGE, HEADING = ROOT / "docs/security.md", "A new password for the super user"
 
 
 def passwords(cluster: Cluster) -> list[str]:
@@ -43,6 +46,45 @@ def test_a_rotation_loses_no_write_and_members_can_be_added_all_the_while(
     assert REFUSED not in cluster.events()
     assert cluster.events()["PasswordRotated"]
     _is_accepted(cluster)
+
+
+def test_a_password_written_by_hand_is_refused_and_the_page_mends_it(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """The servers know the digest that is beside it, so nobody can show them what they want."""
+    cluster.apply(replicas=3)
+    cluster.until_settled()
+    before = cluster.uids()
+    with continuous_writes(cluster, tmp_path, "a password that the servers do not know") as writes:
+        mine = json.dumps({"stringData": {"password": "mine"}})
+        cluster.kubectl("patch", "secret", "zk-super-user", "-p", mine)
+        cluster.until(lambda: not before & cluster.uids(), "they are restarted for nothing", 180)
+        cluster.until_settled(90)
+        cluster.patch({"replicas": 4})
+        _is_told(cluster)
+        count = writes.count()
+        cluster.until(lambda: writes.count() > count + 50, "the clients to go on")
+        Reader(cluster.platform, cluster.namespace, tmp_path, seconds=700).output(
+            *(line.replace("small", cluster.name) for line in commands(PAGE, HEADING))
+        )
+        cluster.until_settled(180)
+    assert len(cluster.servers()) == 4
+    assert cluster.events()[REFUSED].count("refuse to change") <= 2, "once for each spec"
+    told = (ROOT / "docs/conditions.md").read_text()
+    assert f"| False | `{REFUSED}` |" in told
+    assert f"| `{REFUSED}` | Warning |" in told
+    assert "security.md#a-new-password-for-the-super-user" in told
+    cluster.until(lambda: len(passwords(cluster)) == 1, "one alone")
+    _is_accepted(cluster)
+
+
+def _is_told(cluster: Cluster) -> None:
+    """Wait until the refusal is told, in the condition and as an Event; nothing was changed."""
+    cluster.until(lambda: cluster.condition("Scaled").get("reason") == REFUSED, "the refusal")
+    message = str(cluster.condition("Scaled")["message"])
+    assert "does not accept the super user's password" in message
+    assert cluster.events()[REFUSED] == message
+    assert [server["role"] for server in cluster.status()["members"]] == ["participant"] * 3
 
 
 def _is_accepted(cluster: Cluster) -> None:
