@@ -61,6 +61,7 @@ def _pods(*phases: Phase) -> tuple[SeenPod, ...]:
 
 
 P, A, S, R = PHASES
+LEAVING = (*_pods(A, A), _pod(2, A, is_deleting=True))
 SICK = (*_pods(A, A), _pod(2, A, is_ready=False))
 
 
@@ -72,6 +73,8 @@ SICK = (*_pods(A, A), _pod(2, A, is_ready=False))
         pytest.param(QUORUM, A, _pods(A, A, A), S, id="all-are-there"),
         pytest.param(QUORUM, A, _pods(A, A), A, id="a-pod-is-missing"),
         pytest.param(QUORUM, A, SICK, A, id="a-pod-is-not-ready"),
+        pytest.param(QUORUM, A, (_pod(3, P), *SICK), A, id="and-another-is-old"),
+        pytest.param(QUORUM, A, LEAVING, A, id="a-pod-is-about-to-go"),
         pytest.param(QUORUM, S, _pods(S, S, A), S, id="the-last-one-is-old"),
         pytest.param(QUORUM, S, _pods(S, S, S), R, id="the-last-step"),
         pytest.param(QUORUM, R, _pods(R, R, R), R, id="done"),
@@ -230,6 +233,18 @@ def test_the_secret_stays_in_the_template_until_the_last_server_is_plain() -> No
     assert ending.encryption == PLAIN
     assert _said(ending) == ("False", "Changing")
     assert _without_a_set(*_pods(P, P, P)) == Decided(PLAIN, None)
+    assert _decide({}, template=R).encryption == Encryption(S, "certs"), "no pod is there now"
+
+
+def test_a_template_without_annotations_is_one_without_tls() -> None:
+    bare: Manifest = {"spec": {"template": {"metadata": {}}}}
+    assert next_phase(cluster(), bare, ()) is P
+    assert next_phase(cluster(**QUORUM), bare, ()) is P, "it makes one pod"
+
+
+def test_a_template_that_makes_no_pods_does_not_count() -> None:
+    leaving = (_pod(0, P, is_ready=False),)
+    assert next_phase(cluster(**QUORUM), _set(R, 0), leaving) is P
 
 
 def _without_a_set(*pods: SeenPod) -> Decided:
@@ -250,6 +265,8 @@ def test_a_pod_that_could_not_start_for_want_of_the_former_secret_is_not_made() 
     assert "The Secret certs is not there" in decided.refused
     assert _said(decided) == ("False", "CertificateUnusable")
     assert decided.encryption == Encryption(R, "certs")
+    alone = _decide({}, *_pods(R, R, R), template=R, secret=_with(**{"ca.crt": "-"}))
+    assert "has no ca.crt" in alone.refused
     last = _decide({}, *_pods(A, A, A), template=A, secret=None)
     assert (last.refused, last.encryption) == ("", PLAIN)
 
@@ -364,6 +381,53 @@ def test_a_certificate_that_nobody_renews_is_said_in_time(
     assert f"{word} at 2026-06-01T00:00:00Z" in decided.condition.message
     before = _decide(spec, secret=secret, now=ends - timedelta(days=8))
     assert _said(before) == ("True", "AsWanted")
+
+
+@pytest.mark.parametrize(
+    ("spec", "named", "lacking"),
+    [
+        pytest.param(CLIENT, (CLIENTS,), f"zk-0.{DOMAIN} and 2 more:", id="every-server"),
+        pytest.param(CLIENT, (), f"{CLIENTS} and 3 more:", id="the-service-for-clients-too"),
+        pytest.param(
+            {**CLIENT, "observers": 1},
+            (CLIENTS, *(f"zk-{number}.{DOMAIN}" for number in range(3))),
+            f"zk-3.{DOMAIN}:",
+            id="an-observer",
+        ),
+        pytest.param(
+            CLIENT, (CLIENTS, f"zk-1.{DOMAIN}"), f"zk-0.{DOMAIN} and 1 more:", id="two-of-them"
+        ),
+    ],
+)
+def test_every_name_that_clients_use_is_looked_for(
+    spec: dict[str, Any], named: tuple[str, ...], lacking: str
+) -> None:
+    condition = _decide(spec, secret=manifest("certs", "apps", AUTHORITY.secret(*named))).condition
+    assert condition is not None
+    assert condition.message == (
+        f"The certificate in the Secret certs does not name {lacking} have it made for each of "
+        f"these, or for *.{DOMAIN}."
+    )
+
+
+def test_of_two_warnings_the_reason_is_the_more_pressing_and_both_are_told() -> None:
+    secret = manifest("certs", "apps", AUTHORITY.secret(expires=NOW + timedelta(days=1)))
+    decided = _decide(CLIENT, secret=secret)
+    assert _said(decided) == ("False", "CertificateExpires")
+    assert decided.condition is not None
+    assert "renew it. The certificate in the Secret certs does not" in decided.condition.message
+
+
+def test_a_roll_that_waits_for_nobody_yet_names_nobody() -> None:
+    waiting = _decide(QUORUM, *SICK, template=A).condition
+    assert waiting is not None
+    assert "and understand it. In the end" in waiting.message
+
+
+def test_the_last_server_on_its_way_is_told_as_one_of_the_servers_own_tls() -> None:
+    last = _decide(QUORUM, *_pods(S, R, R), template=R).condition
+    assert last is not None
+    assert "among themselves by TLS alone; waits for zk-0." in last.message
 
 
 def test_a_secret_for_clients_and_servers_is_warned_of_once() -> None:

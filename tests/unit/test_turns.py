@@ -47,9 +47,11 @@ def _until_awaited(turns: Turns) -> None:
 
 def test_what_comes_while_one_looks_is_looked_at_afterwards() -> None:
     turns = Turns()
+    assert not turns.is_awaited("one"), "nobody has it"
     with ThreadPoolExecutor(1) as threads:
         with turns.of("one") as first:
             assert first
+            assert not turns.is_awaited("one"), "who has it does not wait"
             assert _takes(turns, "another"), "turns of other objects are their own"
             later = threads.submit(_takes, turns, "one")
             _until_awaited(turns)
