@@ -53,13 +53,13 @@ def test_a_password_written_by_hand_is_refused_and_the_page_mends_it(
 ) -> None:
     """The servers know the digest that is beside it, so nobody can show them what they want."""
     cluster.apply(replicas=3)
-    cluster.until_settled()
+    cluster.until_settled(180)
     before = cluster.uids()
     with continuous_writes(cluster, tmp_path, "a password that the servers do not know") as writes:
         mine = json.dumps({"stringData": {"password": "mine"}})
         cluster.kubectl("patch", "secret", "zk-super-user", "-p", mine)
         cluster.until(lambda: not before & cluster.uids(), "they are restarted for nothing", 180)
-        cluster.until_settled(90)
+        cluster.until_settled(180)
         cluster.patch({"replicas": 4})
         _is_told(cluster)
         count = writes.count()
@@ -80,7 +80,7 @@ def test_a_password_written_by_hand_is_refused_and_the_page_mends_it(
 
 def _is_told(cluster: Cluster) -> None:
     """Wait until the refusal is told, in the condition and as an Event; nothing was changed."""
-    cluster.until(lambda: cluster.condition("Scaled").get("reason") == REFUSED, "the refusal")
+    cluster.until(lambda: cluster.condition("Scaled").get("reason") == REFUSED, "the refusal", 120)
     message = str(cluster.condition("Scaled")["message"])
     assert "does not accept the super user's password" in message
     assert cluster.events()[REFUSED] == message
