@@ -12,7 +12,7 @@ import pytest
 
 from functions.adapters.memory import MemoryObjectStore
 from functions.backups.proof import prove_prefix
-from functions.backups.proven import Depth
+from functions.backups.proven import Depth, Proof
 from functions.backups.sources import PrefixSource
 from functions.backups.tree_proof import tree_of_backup
 from functions.persistence.data_tree import DataTree, Node
@@ -81,21 +81,23 @@ def test_a_backup_under_load_holds_exactly_what_was_acknowledged_up_to_its_end(
     results.append((1, copy_out(nobody, lambda: store)))
     assert ["warning" in result for _, result in results] == [*([False] * BACKUPS), True]
 
-    for server, result in results:
-        tree = _proven_tree(store, result)
+    proven = [_proven_tree(store, result) for _, result in results]
+    for (server, result), (_, tree) in zip(results, proven, strict=True):
         zxid = int(result["zxid"], 16)
         for journal in journals:
             written = journal.state(zxid)
             assert len(written) > 10
             assert _below(tree, journal.root) == written
         assert _without_own(tree.nodes) == _without_own(_replayed(ensemble, server, zxid).nodes)
+    # A request that failed carries none, so a backup that ends with such a one, the first after all
+    # that its snapshot holds in part, has nothing to compare. About one in a hundred does.
+    assert sum(proof.digests for proof, _ in proven) > 0
 
 
-def _proven_tree(store: MemoryObjectStore, result: Mapping[str, Any]) -> DataTree:
+def _proven_tree(store: MemoryObjectStore, result: Mapping[str, Any]) -> tuple[Proof, DataTree]:
     proof = prove_prefix(store, result["key"], depth=Depth.TREE)
     assert (f"{proof.zxid:#x}", True) == (result["zxid"], result["verified"])
-    assert proof.digests > 0
-    return tree_of_backup(PrefixSource(store, result["key"]), proof)
+    return proof, tree_of_backup(PrefixSource(store, result["key"]), proof)
 
 
 @pytest.mark.soak
@@ -115,7 +117,7 @@ def test_a_purge_at_any_moment_of_a_backup_does_not_harm_it(
             store.faults.at(call, lambda: _purge(ensemble, folder))
             described = environment(ensemble, 1, f"pod-{number}", tmp_path)
             result = copy_out(described, lambda: store)  # noqa: B023
-            tree = _proven_tree(store, result)
+            _, tree = _proven_tree(store, result)
             for journal in journals:
                 assert _below(tree, journal.root) == journal.state(int(result["zxid"], 16))
 
