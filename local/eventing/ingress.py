@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -37,7 +38,7 @@ class Ingress:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.routes: Mapping[tuple[str, str], Route] = {}
         self._dispatcher = dispatcher
-        self._running: set[asyncio.Task[bool]] = set()
+        self._running: dict[asyncio.Task[bool], Subscription] = {}
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=LARGEST_EVENT)
@@ -62,9 +63,14 @@ class Ingress:
             return web.Response(status=404)
         return web.Response(status=await self.accept(event, route, request.headers))
 
-    async def show_deliveries(self, _request: web.Request) -> web.Response:
-        """Answer how many deliveries are under way, those that wait for another try included."""
-        return web.json_response({"deliveries": len(self._running)})
+    async def show_deliveries(self, request: web.Request) -> web.Response:
+        """Answer how many deliveries are under way, those that wait for another try included.
+
+        With ?namespace=... those of the Triggers in it.
+        """
+        asked = request.query.get("namespace")
+        there = [it for it in self._running.values() if asked in (None, it.namespace)]
+        return web.json_response({"deliveries": len(there)})
 
     async def accept(self, event: Event, route: Route, headers: Mapping[str, str]) -> int:
         """Count the event's time to live down, and fan it out; return the HTTP status."""
@@ -73,21 +79,17 @@ class Ingress:
             log.warning("dropped event %s: it went round too often", event.attributes["id"])
             return 400
         marked = event.having(**{TTL: str(ttl), ARRIVAL: timestamp()})
-        tasks = [
-            asyncio.create_task(
-                self._dispatcher.deliver(marked, subscription, passed_headers(headers))
-            )
-            for subscription in route.subscriptions
-        ]
+        deliver = partial(self._dispatcher.deliver, marked, headers=passed_headers(headers))
+        tasks = {asyncio.create_task(deliver(it)): it for it in route.subscriptions}
+        self._running |= tasks
         for task in tasks:
-            self._running.add(task)
             task.add_done_callback(self._ended)
         if not route.waits:
             return 202
-        return 202 if await _all_delivered(tasks) else 500
+        return 202 if await _all_delivered([*tasks]) else 500
 
     def _ended(self, task: asyncio.Task[bool]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery ended with a bug", exc_info=error)
 

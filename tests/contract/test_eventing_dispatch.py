@@ -125,15 +125,16 @@ def test_what_has_yet_to_be_delivered_is_counted_until_it_is(
     platform: Eventing, namespace: str, subscriber: Recorder
 ) -> None:
     address = _subscribe(platform, namespace, subscriber, "/slow")
-    until(lambda: _left(platform) == 0, "all is delivered")
+    until(lambda: _left(platform, namespace) == 0, "all is delivered")
     post(address, {**EVENT, "ce-id": "2"})
-    assert _left(platform) == 1
-    until(lambda: _left(platform) == 0, "the slow one has answered")
+    assert _left(platform, namespace) == 1
+    until(lambda: _left(platform, namespace) == 0, "the slow one has answered")
     assert _with_id(subscriber, "2")
 
 
-def _left(platform: Eventing) -> int:
-    _, told = post(platform.faults.replace("/faults", "/deliveries"), {}, method="GET")
+def _left(platform: Eventing, namespace: str) -> int:
+    address = platform.faults.replace("/faults", f"/deliveries?namespace={namespace}")
+    _, told = post(address, {}, method="GET")
     return int(json.loads(told)["deliveries"])
 
 
