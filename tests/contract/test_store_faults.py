@@ -240,6 +240,7 @@ def test_an_object_of_another_size_is_not_taken_for_the_one_sent(line: Line) -> 
         upload.complete()
 
 
+@pytest.mark.soak
 def test_a_slow_store_has_time_for_a_part_as_long_as_it_takes_some_of_it(side: RealSide) -> None:
     with connected(replace(side, patience=Patience(connect_seconds=1.0, tries=2))) as line:
         line.proxy.plan("PUT", "key", Slow(3.0 / (MIN_PART_BYTES // BLOCK)))
@@ -277,6 +278,7 @@ def test_a_download_that_is_always_cut_is_told(line: Line) -> None:
     assert line.proxy.asked("GET", "key") == PATIENCE.tries
 
 
+@pytest.mark.soak
 def test_a_store_that_always_stalls_is_told(side: RealSide, line: Line) -> None:
     line.direct.put("key", WHOLE)
     line.proxy.plan("GET", "key", StallAnswer(100), times=ALWAYS)

@@ -158,6 +158,7 @@ def test_a_missing_secret_is_said_and_making_it_is_enough(
     assert made.until_over()["status"] == "completed"
 
 
+@pytest.mark.soak
 def test_a_schedule_can_be_suspended_resumed_and_run_by_hand(served: Cluster) -> None:
     """Guards against C19, C20: failed runs become records; CronJobs of a version that is gone."""
     made = backup(

@@ -45,6 +45,7 @@ def test_owned_objects_go_and_volumes_stay_for_the_next_cluster_of_that_name(
     assert cluster.read("/kept") == {"through deletion"}
 
 
+@pytest.mark.soak
 @pytest.mark.anywhere
 def test_volumes_go_too_when_the_spec_says_so(cluster: Cluster) -> None:
     cluster.apply(clearPersistence=True)

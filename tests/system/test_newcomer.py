@@ -172,6 +172,7 @@ def test_an_interrupted_setup_begins_anew(unprepared: Newcomer) -> None:
     assert not leftover.exists()
 
 
+@pytest.mark.soak
 def test_an_environment_whose_python_is_gone_is_made_anew(unprepared: Newcomer) -> None:
     fake_environment(unprepared, python="/nowhere/python3", place=unprepared.checkout)
     assert_environment_is_made(unprepared)

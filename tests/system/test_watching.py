@@ -15,7 +15,7 @@ from tests.expected import TESTS
 from tests.system.clusters import FUNCTIONS_NAMESPACE, Cluster
 from tests.system.reader import Reader
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.soak]
 
 PAGE = TESTS.parent / "docs" / "operations" / "monitoring.md"
 CRDS = TESTS / "monitoring_crds.yaml"
@@ -90,7 +90,6 @@ def test_servers_agents_and_functions_tell_their_numbers(monitored: Cluster) -> 
     assert endpoints["metrics"] == f"small.{monitored.namespace}.svc.cluster.local:7000"
 
 
-@pytest.mark.soak
 def test_the_operators_kinds_may_come_later(monitored: Cluster) -> None:
     platform = monitored.platform
     platform.kubectl("apply", "-f", str(CRDS))
