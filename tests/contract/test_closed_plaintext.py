@@ -37,6 +37,8 @@ pytestmark = pytest.mark.contract
 
 INSIDE, SECURE, AGENT = 2189, 2281, 1988
 SERVERS = ZooKeeperServers()
+# For what is never let in: opening a session is tried until the time is over.
+HASTY = ZooKeeperServers(change_seconds=2.0)
 
 
 @dataclass
@@ -93,13 +95,15 @@ class Closable:
         trust = Trust(name, other or chain, signed, kept if key else "")
         return Login([self.ensemble.password], trust)
 
-    def set_ports(self, host: str, login: Login, *, is_closed: bool) -> EnsembleConfig:
+    def set_ports(
+        self, host: str, login: Login, *, is_closed: bool, by: ZooKeeperServers = SERVERS
+    ) -> EnsembleConfig:
         """Let the list say of every server where it listens, by a session by TLS."""
         lines = [
             _with_client(line, f"{self.hosts[n]}:{INSIDE}" if is_closed else "")
             for n, line in enumerate(self.ensemble.lines, 1)
         ]
-        return SERVERS.reconfigure(
+        return by.reconfigure(
             host, SECURE, joining=",".join(lines), leaving="",
             from_config=self.config().version, login=login,
         )  # fmt: skip
@@ -210,7 +214,7 @@ def test_only_the_server_of_the_secret_is_trusted_with_the_password(
         (Login(["secret"], Trust("zk-0.zk", "none", "", "")), "opens no session"),
     ):
         with pytest.raises(Unavailable, match=told):
-            made.set_ports(host, login, is_closed=True)
+            made.set_ports(host, login, is_closed=True, by=HASTY)
 
 
 @pytest.mark.soak
