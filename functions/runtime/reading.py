@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from functions.api.kinds import (
     PERSISTENT_VOLUME_CLAIM,
     POD,
     POD_DISRUPTION_BUDGET,
+    SECRET,
     STATEFUL_SET,
     Ref,
 )
@@ -69,6 +70,15 @@ def read_pods(cluster: ZooKeeperCluster, world: World) -> tuple[SeenPod, ...]:
     namespace = cluster.metadata.namespace
     pods = [seen_pod(p) for p in world.kube.list(POD, namespace, names.selector(cluster))]
     return tuple(pod for pod in pods if names.ordinal_of(cluster, pod.name) is not None)
+
+
+def read_secrets(
+    cluster: ZooKeeperCluster, secret_names: Iterable[str], world: World
+) -> Mapping[str, Manifest]:
+    """Return the Secrets of these names beside the cluster, as far as they exist."""
+    namespace = cluster.metadata.namespace
+    found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in secret_names}
+    return {name: secret for name, secret in found.items() if secret is not None}
 
 
 def read_claims(cluster: ZooKeeperCluster, world: World) -> tuple[SeenClaim, ...]:

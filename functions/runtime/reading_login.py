@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import STATEFUL_SET, Ref
 from functions.api.manifest import Manifest
 from functions.manifests.names import stateful_set_name
 from functions.planning.login import NOTHING, SeenUsers, is_concerned
-from functions.runtime.reading import read_pods
+from functions.runtime.reading import read_pods, read_secrets
 from functions.runtime.world import World
 
 
@@ -24,6 +24,4 @@ def read_users(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], world: 
     if not is_concerned(cluster, stateful_set):
         return NOTHING
     asked = [user.secret_name for user in cluster.spec.login.users]
-    found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in asked}
-    secrets = {name: secret for name, secret in found.items() if secret is not None}
-    return SeenUsers(secrets, read_pods(cluster, world))
+    return SeenUsers(read_secrets(cluster, asked, world), read_pods(cluster, world))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.kinds import CERTIFICATE, SECRET, STATEFUL_SET, Ref
+from functions.api.kinds import CERTIFICATE, STATEFUL_SET, Ref
 from functions.api.manifest import Manifest
 from functions.manifests.names import stateful_set_name
 from functions.planning.encryption import NOTHING, SeenTls, is_concerned, secret_names
 from functions.planning.issuing import NOBODY, Issuing, certificate_refs
-from functions.runtime.reading import read_pods
+from functions.runtime.reading import read_pods, read_secrets
 from functions.runtime.world import World
 
 
@@ -26,8 +26,7 @@ def read_tls(cluster: ZooKeeperCluster, owned: Mapping[Ref, Manifest], world: Wo
         return NOTHING
     pods = read_pods(cluster, world)
     wanted = sorted(secret_names(cluster, stateful_set, pods))
-    found = {name: world.kube.get(Ref(SECRET, namespace, name)) for name in wanted}
-    secrets = {name: secret for name, secret in found.items() if secret is not None}
+    secrets = read_secrets(cluster, wanted, world)
     return SeenTls(secrets, pods, _read_issuing(cluster, world))
 
 
