@@ -27,6 +27,15 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def takes_connections(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def until(look: Callable[[], Found | None], what: str, seconds: float = START_SECONDS) -> Found:
     """Return the first truth that `look` finds; fails when there is none within `seconds`."""
     deadline = time.monotonic() + seconds

@@ -8,7 +8,6 @@ has its own 127.0.0.1, so an open server is told from a closed one by the port.
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from functions.pods.endpoints import Endpoints
 from functions.pods.server_reports import reports
 from tests.certificates import authority
 from tests.contract.ensemble import PORT, RealEnsemble
-from tests.contract.processes import until
+from tests.contract.processes import takes_connections, until
 from tests.contract.test_tls import Secrets
 
 pytestmark = pytest.mark.contract
@@ -86,7 +85,7 @@ class Closable:
 
     def open_ones(self) -> list[int]:
         """Return who takes clients without TLS."""
-        return [number for number, host in self.hosts.items() if _accepts(host, PORT)]
+        return [number for number, host in self.hosts.items() if takes_connections(host, PORT)]
 
     def login(self, *, key: bool = False, name: str = "", other: str = "") -> Login:
         """Return how the functions come in; `other`: the Secret was renewed since."""
@@ -126,14 +125,6 @@ def _mode(host: str) -> str:
         return SERVERS.stats(host, AGENT).mode
     except Unavailable:
         return ""
-
-
-def _accepts(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager
@@ -188,7 +179,7 @@ def test_a_closed_server_is_looked_at_by_its_agent_and_changed_by_tls(
     host = made.hosts[1]
     made.start(1, is_closed=True)
     until(made.serve, "it serves")
-    assert (made.open_ones(), _accepts(host, SECURE)) == ([], True)
+    assert (made.open_ones(), takes_connections(host, SECURE)) == ([], True)
     with pytest.raises(Unavailable, match="refused"):
         SERVERS.stats(host, PORT)
     first = made.config()

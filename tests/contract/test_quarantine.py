@@ -6,7 +6,6 @@ change of the list opens it: nobody restarts, nobody elects (docs/decisions/0006
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -20,7 +19,7 @@ from functions.api.errors import Unavailable
 from functions.planning.ensemble import Login, ServerStats
 from functions.planning.member_list import line_of, parse_member
 from tests.contract.ensemble import PORT, RealEnsemble
-from tests.contract.processes import until
+from tests.contract.processes import takes_connections, until
 
 pytestmark = pytest.mark.contract
 
@@ -53,7 +52,7 @@ def test_one_change_of_the_list_lets_clients_in_without_a_restart_or_an_election
     ensemble.lines = [_on_port(line, CLOSED) for line in ensemble.lines]
     ensemble.start(*hosts)
     until(lambda: all(_stats(host, CLOSED) for host in hosts.values()), "all serve behind it")
-    assert not [host for host in hosts.values() if _takes_clients(host, PORT)]
+    assert not [host for host in hosts.values() if takes_connections(host, PORT)]
 
     leader = next(n for n, host in hosts.items() if _mode(host, CLOSED) == "leader")
     late = next(n for n in (1, 2, 3) if n != leader)
@@ -68,7 +67,7 @@ def test_one_change_of_the_list_lets_clients_in_without_a_restart_or_an_election
     ensemble.stop(*hosts)
     ensemble.start(*hosts)
     until(lambda: all(_stats(host, PORT) for host in hosts.values()), "it holds after a restart")
-    assert not [host for host in hosts.values() if _takes_clients(host, CLOSED)]
+    assert not [host for host in hosts.values() if takes_connections(host, CLOSED)]
 
 
 def _open_under_watch(ensemble: RealEnsemble, running: dict[int, str], leader: str) -> None:
@@ -82,7 +81,7 @@ def _open_under_watch(ensemble: RealEnsemble, running: dict[int, str], leader: s
         epoch = _epoch(leader, CLOSED)
         _open(ensemble, leader)
         until(lambda: all(_stats(h, PORT) for h in running.values()), "they are open", AT_ONCE)
-        assert not [host for host in running.values() if _takes_clients(host, CLOSED)]
+        assert not [host for host in running.values() if takes_connections(host, CLOSED)]
         assert (_mode(leader, PORT), _epoch(leader, PORT)) == ("leader", epoch)
         assert hung_up == [], "whoever was connected stays so"
         assert {client.get("/kept")[0] for client in inside} == {b"x"}
@@ -130,14 +129,6 @@ def _mode(host: str, port: int) -> str:
 def _epoch(host: str, port: int) -> int:
     found = _stats(host, port)
     return found.zxid >> 32 if found else 0
-
-
-def _takes_clients(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

@@ -6,7 +6,6 @@ numbers, and every node that a client sees afterwards.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tests.contract.data_set import (
     written_all_the_time,
 )
 from tests.contract.ensemble import PORT, fresh_hosts, line
-from tests.contract.processes import until
+from tests.contract.processes import takes_connections, until
 from tests.contract.restorable import CLOSED, UID, RestorableEnsemble
 
 pytestmark = pytest.mark.contract
@@ -125,7 +124,7 @@ def test_in_place_the_data_is_the_backups_and_clients_come_back_by_themselves(
         assert all(told["epoch"] < epoch for told in ensemble.stage())
         assert client.get("/newer")[0] == b"written after the backup"
         _swap(ensemble)
-        assert not [id for id in ensemble.ids if _takes_clients(ensemble.host(id))]
+        assert not [id for id in ensemble.ids if takes_connections(ensemble.host(id), PORT)]
         assert not client.connected
         assert _epoch(ensemble, CLOSED) > epoch
         _open(ensemble)
@@ -178,14 +177,6 @@ def _folders(ensemble: RestorableEnsemble, id: int) -> Folders:
 
 def _report(ensemble: RestorableEnsemble, id: int) -> dict[str, Any]:
     return disk_report(_folders(ensemble, id))
-
-
-def _takes_clients(host: str) -> bool:
-    try:
-        socket.create_connection((host, PORT), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(
