@@ -60,8 +60,8 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) tests/unit tests/handlers
 
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
-	@$(BIN)/pytest -q -n 3 -m $(QUICK) --cov=functions $(DECIDING)
-	@$(BIN)/pytest -q -n 3 -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) --cov=functions $(DECIDING)
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
 	@GOGC=400 $(BIN)/pytest -q -n 4 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
 	@GOGC=400 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not soak" tests/system
 

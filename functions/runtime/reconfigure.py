@@ -33,6 +33,7 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
     the servers will not have it.
     """
     client_port = cluster.spec.config.client_port
+    login = _login(step, cluster, world)
     try:
         world.zookeeper.reconfigure(
             step.host,
@@ -40,7 +41,7 @@ def reconfigure(step: Reconfigure, cluster: ZooKeeperCluster, world: World) -> N
             joining=step.joining,
             leaving=step.leaving,
             from_config=step.from_config,
-            login=_login(step, cluster, world),
+            login=login,
         )
     except Refused as error:
         raise ReconfigRefused(str(error)) from error

@@ -260,8 +260,11 @@ def test_without_the_secret_nobody_is_trusted_with_the_password(simulation: Any)
         simulation.round()
         simulation.kubernetes()
     assert len(_ensemble(simulation).config.members) == 3
+    simulation.faults.reset()
     answer = simulation.deliver("scale")
     assert answer.status == 503
+    # Nothing was asked of the servers, so nobody is asked whether it took effect either.
+    assert simulation.faults.calls < 30
     _issue(simulation)
     simulation.settle()
     assert len(_ensemble(simulation).config.members) == 2
