@@ -63,7 +63,7 @@ test: setup ## All tests, on real servers and a real control plane; measures the
 	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) --cov=functions $(DECIDING)
 	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
 	@GOGC=400 $(BIN)/pytest -q -n 4 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
-	@GOGC=400 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not soak" tests/system
+	@GOGC=400 $(BIN)/pytest -q -n 3 --dist loadgroup -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer (SCENARIOS='restore or roll' ROUNDS=5)
 	@$(BIN)/pytest -q -n 2 --dist loadgroup -m "soak or large" $(CHOSEN) $(LONG)

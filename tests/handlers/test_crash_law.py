@@ -115,7 +115,7 @@ STORIES = {
 # `make check` tries one, `make test` most, `make soak` all the others.
 QUICK = ("delete-with-volumes",)
 LONG = (
-    "create-one", "create-ephemeral", "create-with-a-log-volume", "adopt", "recover-ephemeral",
+    "create-three", "create-ephemeral", "create-with-a-log-volume", "adopt", "recover-ephemeral",
 )  # fmt: skip
 
 

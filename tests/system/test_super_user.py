@@ -58,6 +58,8 @@ def test_a_password_written_by_hand_is_refused_and_the_page_mends_it(
     with continuous_writes(cluster, tmp_path, "a password that the servers do not know") as writes:
         mine = json.dumps({"stringData": {"password": "mine"}})
         cluster.kubectl("patch", "secret", "zk-super-user", "-p", mine)
+        # Nobody watches Secrets: without a change of the cluster this is seen within ten minutes.
+        cluster.kubectl("annotate", "zkcluster", "zk", "look=again")
         cluster.until(lambda: not before & cluster.uids(), "they are restarted for nothing", 180)
         cluster.until_settled(180)
         cluster.patch({"replicas": 4})
