@@ -64,6 +64,7 @@ def test_a_quiet_server_gives_a_snapshot_that_is_a_state_by_itself(
     assert proof.manifest.epoch == 1
 
 
+@pytest.mark.soak
 def test_a_snapshot_under_load_is_a_state_or_gives_way_to_the_files(
     ensemble: RealEnsemble, tmp_path: Path
 ) -> None:

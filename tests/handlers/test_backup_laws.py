@@ -77,7 +77,7 @@ STORIES: dict[str, list[Action]] = {
 QUICK = ("once",)
 LONG = (
     "scheduled-and-failing", "kept-for-a-while", "kept-later", "not-removed-at-first",
-    "once-failed-and-edited",
+    "once-failed-and-edited", "once-tried-again", "suspended",
 )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def _deleted_while(step: str) -> Callable[[Any], None]:
     return prepared
 
 
-LONG = ("put-in-three-places", "refused")
+LONG = ("put-in-three-places", "refused", "deleted-while-starting", "deleted-while-opening")
 STORIES = {
     "put-in-place": _put_in_place,
     "put-in-three-places": _put_in_three_places,
@@ -72,7 +72,7 @@ STORIES = {
 
 
 def _runs_in(story: str) -> Any:
-    """Three servers take as long as all other stories: `make soak` tries them."""
+    """Three servers take as long as all other stories: `make soak` tries them, and more."""
     return pytest.mark.soak if story in LONG else pytest.mark.thorough
 
 

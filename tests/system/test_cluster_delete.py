@@ -89,6 +89,7 @@ def test_two_clusters_of_one_name_never_touch_each_other(cluster: Cluster, other
 
 
 @pytest.mark.anywhere
+@pytest.mark.soak
 def test_an_object_of_somebody_else_is_left_alone_and_named(cluster: Cluster) -> None:
     cluster.kubectl("create", "deployment", "web", "--image=busybox:1", "--replicas=0")
     owner = {

@@ -21,15 +21,16 @@ def _scale(cluster: Cluster, size: int) -> None:
 
 
 @pytest.mark.anywhere
+@pytest.mark.parametrize("most", [4, pytest.param(5, marks=pytest.mark.soak)])
 def test_no_acknowledged_write_is_lost_while_the_ensemble_grows_shrinks_and_rolls(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, most: int
 ) -> None:
     cluster.apply(replicas=3, storage={"size": "1Gi", "onScaleDown": "Delete"})
     cluster.until_settled()
     before = cluster.uids()
-    with continuous_writes(cluster, tmp_path, "3-5-3") as writes:
-        _scale(cluster, 5)
-        assert len(cluster.all_of("pvc")) == 5
+    with continuous_writes(cluster, tmp_path, f"3-{most}-3") as writes:
+        _scale(cluster, most)
+        assert len(cluster.all_of("pvc")) == most
         _scale(cluster, 3)
         cluster.until(lambda: len(cluster.all_of("pvc")) == 3, "volumes of servers that left go")
     # Each new leader begins an epoch, which every acknowledged write carries.

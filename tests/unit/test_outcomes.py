@@ -71,7 +71,7 @@ def test_the_logs_of_a_platform_stay_when_a_test_failed(
     assert (tmp_path / "logs-of-platform/node.log").exists() == bool(failed)
 
 
-@pytest.mark.thorough
+@pytest.mark.soak
 def test_outcomes_reach_the_terminal_from_other_processes(tmp_path: Path) -> None:
     scenario = tmp_path / "test_scenario.py"
     scenario.write_text(SCENARIO)
