@@ -29,7 +29,7 @@ from functions.pods.prepare import Outside, prepare
 from functions.pods.progress import Progress
 from functions.pods.stage import stage
 from tests.contract.ensemble import PORT, RealEnsemble
-from tests.contract.processes import running, until
+from tests.contract.processes import START_SECONDS, running, until
 
 CLOSED = 2189
 KEY = "default/nightly/once/pod"
@@ -108,6 +108,14 @@ class RestorableEnsemble(RealEnsemble):
         self.status = self.recorded(**({"restored": UID} if restored else {}))
         for id in self.ids:
             clean(self.environment(id, OUTCOME="restored" if restored else "kept"))
+
+    def swap(self, seconds: float = START_SECONDS) -> None:
+        """Stop everything, and start it behind the closed port with what was staged."""
+        self.step("Stop")
+        self.stop(*self.ids)
+        self.step("Start")
+        self.start(*self.ids)
+        until(lambda: self.serves(CLOSED), "all serve behind the closed port", seconds)
 
     def open(self) -> None:
         """Give every member its client port back by one change of the list."""

@@ -98,7 +98,7 @@ def http(api_server: Any) -> Iterator[urllib3.PoolManager]:
 
 
 @given(spec=SPEC)
-@settings(max_examples=200)
+@settings(max_examples=400)
 def test_the_api_server_and_the_models_agree_on_every_spec(
     api_server: Any, http: urllib3.PoolManager, spec: Manifest
 ) -> None:

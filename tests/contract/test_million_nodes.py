@@ -31,7 +31,7 @@ from tests.contract.ensemble import PORT, fresh_hosts, line
 from tests.contract.journal import Journal, journaled, replayed
 from tests.contract.million import FOLDER, NODES, ROOT, Million, number_of, path_of
 from tests.contract.processes import until
-from tests.contract.restorable import CLOSED, RestorableEnsemble
+from tests.contract.restorable import RestorableEnsemble
 from tests.contract.store_servers import RealSide, s3_server
 
 pytestmark = [pytest.mark.contract, pytest.mark.soak]
@@ -150,11 +150,7 @@ def _restore(target: RestorableEnsemble) -> None:
     before = _peak()
     target.stage()
     assert _peak() - before < MOST_MEMORY
-    target.step("Stop")
-    target.stop(*target.ids)
-    target.step("Start")
-    target.start(*target.ids)
-    until(lambda: target.serves(CLOSED), "it serves behind the closed port", START_SECONDS)
+    target.swap(START_SECONDS)
     target.step("Open")
     target.open()
     until(lambda: target.serves(PORT), "it serves again")

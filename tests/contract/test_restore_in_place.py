@@ -61,15 +61,6 @@ def _serve(ensemble: RestorableEnsemble) -> None:
     until(lambda: ensemble.serves(PORT), "all serve")
 
 
-def _swap(ensemble: RestorableEnsemble) -> None:
-    """Stop everything, and start it behind the closed port with what was staged."""
-    ensemble.step("Stop")
-    ensemble.stop(*ensemble.ids)
-    ensemble.step("Start")
-    ensemble.start(*ensemble.ids)
-    until(lambda: ensemble.serves(CLOSED), "all serve behind the closed port")
-
-
 def _open(ensemble: RestorableEnsemble) -> None:
     ensemble.step("Open")
     ensemble.open()
@@ -124,7 +115,7 @@ def test_in_place_the_data_is_the_backups_and_clients_come_back_by_themselves(
         epoch, lists = _epoch(ensemble), _own_lists(ensemble)
         assert all(told["epoch"] < epoch for told in ensemble.stage())
         assert client.get("/newer")[0] == b"written after the backup"
-        _swap(ensemble)
+        ensemble.swap()
         assert not [id for id in ensemble.ids if takes_connections(ensemble.host(id), PORT)]
         assert not client.connected
         assert _epoch(ensemble, CLOSED) > epoch
@@ -208,7 +199,7 @@ def test_a_backup_of_a_higher_epoch_comes_up_in_a_younger_ensemble_of_another_si
     with session(new.hosts, "another") as client:
         client.create("/of-the-younger", b"")
     new.stage()
-    _swap(new)
+    new.swap()
     _open(new)
     assert _epoch(new) > epoch
     with session(new.hosts, "another") as client:
@@ -229,7 +220,7 @@ def test_what_was_not_opened_goes_back_to_the_servers_own_data(make: Make, versi
         client.create("/newer", b"written after the backup")
         expected = seen(client)
         ensemble.stage()
-        _swap(ensemble)
+        ensemble.swap()
 
         ensemble.step("StopBack")
         ensemble.stop(*ensemble.ids)
@@ -276,7 +267,7 @@ def _count(ensemble: RestorableEnsemble, numbers: range, data: bytes) -> dict[st
 def _restore_two_of_three(ensemble: RestorableEnsemble) -> None:
     all_of_them, ensemble.lines = ensemble.lines, ensemble.lines[:2]
     ensemble.stage()
-    _swap(ensemble)
+    ensemble.swap()
     ensemble.lines = all_of_them
     ensemble.step("Open")
     ensemble.open()

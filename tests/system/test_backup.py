@@ -65,7 +65,9 @@ def _assert_secret(cluster: Cluster, made: Asked) -> None:
     shown = cluster.kubectl("get", kinds, "-o", "yaml").stdout
     for pod in made.pods():
         # It may go with its Job at any moment, and then has nothing to say.
-        shown += cluster.kubectl("logs", pod["metadata"]["name"], check=False).stdout
+        said = cluster.kubectl("logs", pod["metadata"]["name"], check=False)
+        assert said.returncode == 0 or "NotFound" in said.stderr, said.stderr
+        shown += said.stdout
     assert made.name in shown
     assert keys.secret_key not in shown
     for pod in made.pods():
