@@ -68,7 +68,7 @@ class CustomResource(Status):
         if _is_deep(manifest.get("spec")):
             raise InvalidSpec(f"spec is nested more than {MOST_DEPTH} levels deep. Nothing is.")
         try:
-            return cls.model_validate(_without_nulls(manifest), by_alias=True, by_name=False)
+            return cls.model_validate(_given(manifest), by_alias=True, by_name=False)
         except ValidationError as error:
             raise InvalidSpec(_sentence(error)) from error
 
@@ -114,6 +114,15 @@ def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
+
+
+def _given(manifest: Mapping[str, Any]) -> Any:
+    """Return what is read of a manifest: who wrote which field, half of many, is not looked at."""
+    metadata = manifest.get("metadata")
+    if isinstance(metadata, dict) and "managedFields" in metadata:
+        rest = {key: item for key, item in metadata.items() if key != "managedFields"}
+        manifest = {**manifest, "metadata": rest}
+    return _without_nulls(manifest)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -95,6 +95,10 @@ class Spec(BaseModel):
             rule.check(self)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Values never change, so a default is not copied for each object that is read."""
+        return self
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler

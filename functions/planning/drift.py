@@ -23,7 +23,7 @@ def is_as_wanted(wanted: Any, seen: Any) -> bool:
     """
     if _is_policy(wanted) and _is_policy(seen) and wanted["spec"] != seen.get("spec"):
         return False
-    if _is_empty(wanted, seen):
+    if wanted == seen or _is_empty(wanted, seen):
         return True
     if isinstance(wanted, dict):
         return isinstance(seen, dict) and all(
@@ -31,7 +31,7 @@ def is_as_wanted(wanted: Any, seen: Any) -> bool:
         )
     if isinstance(wanted, list | tuple):
         return isinstance(seen, list | tuple) and _has_entries(list(wanted), list(seen))
-    return wanted == seen or _same_quantity(wanted, seen)
+    return _same_quantity(wanted, seen)
 
 
 def _is_policy(manifest: Any) -> bool:
