@@ -17,7 +17,9 @@ import pytest
 from local.platform.inside import command_inside
 from local.platform.parts import environment
 from local.platform.state import State
+from local.stores import place
 from tests import pages
+from tests.system.backups import ENDED, Asked, backup, give_keys, location, restore
 from tests.system.clusters import Cluster
 from tests.system.writing import continuous_writes
 
@@ -189,3 +191,35 @@ def _renew(small: Cluster, manual: Manual, renew: str) -> None:
             _until_members(small, 3 + observers)
             assert not any(_plainly_answered(small))
     assert (writes.elections(), small.uids()) == (0, pods)
+
+
+def test_a_backup_goes_back_into_servers_that_take_clients_by_tls_alone(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """Nobody comes in without TLS at any time; by TLS they find what was backed up."""
+    make, _, client, *_ = _blocks()
+    small = Cluster(cluster.platform, namespace, "small")
+    manual = Manual(small, tmp_path).prepare()
+    manual.run(make)
+    give_keys(small)
+    small.apply(replicas=3, tls={"client": {"secretName": "small-tls"}})
+    small.until_settled(120)
+    manual.run(client.replace("ls /", "create /kept as-backed-up"))
+    made = backup(small, "taken", location(place.S3))
+    assert made.until_over()["status"] == "completed", made.message
+    manual.run(client.replace("ls /", "set /kept a-mistake"))
+    before, key = small.uids(), made.records()[0]["key"]
+    back = restore(small, "back", location(place.S3, key=key))
+    back.until(lambda: _is_over(small, back), "the restore, and no door open meanwhile", 240)
+    assert back.word == "restarted", back.message
+    small.until_settled(180)
+    assert small.uids().isdisjoint(before)
+    assert _plainly_answered(small) == [False] * 3
+    found = manual.run(client.replace("ls /", "get /kept"))
+    assert ("as-backed-up" in found, "a-mistake" in found) == (True, False), found
+
+
+def _is_over(cluster: Cluster, asked: Asked) -> bool:
+    """Whether the restore ended; nobody may come in without TLS before either."""
+    assert not any(_plainly_answered(cluster))
+    return asked.word in ENDED
