@@ -19,7 +19,7 @@ from benchmarks.figures import Figure
 from benchmarks.running import Say
 from benchmarks.words import until
 from tests.contract.ensemble import PORT, fresh_hosts, line
-from tests.contract.restorable import CLOSED, RestorableEnsemble
+from tests.contract.restorable import RestorableEnsemble
 
 NODES = 5000
 ENOUGH = 20
@@ -78,10 +78,5 @@ def _stop_and_start(ensemble: RestorableEnsemble) -> None:
 
 
 def _restore(ensemble: RestorableEnsemble) -> None:
-    ensemble.step("Stop")
-    ensemble.stop(*ensemble.ids)
-    ensemble.step("Start")
-    ensemble.start(*ensemble.ids)
-    until(lambda: ensemble.serves(CLOSED), "all three serve behind the closed port")
-    ensemble.step("Open")
+    ensemble.swap(until)
     ensemble.open()

@@ -6,7 +6,7 @@ server is a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +29,14 @@ from functions.pods.prepare import Outside, prepare
 from functions.pods.progress import Progress
 from functions.pods.stage import stage
 from tests.contract.ensemble import PORT, RealEnsemble
-from tests.contract.processes import START_SECONDS, running, until
+from tests.contract.processes import running, until
 
 CLOSED = 2189
 KEY = "default/nightly/once/pod"
 UID = "7a1e-restore"
+
+# (what has to hold, how that is called) -> once it holds.
+Wait = Callable[[Callable[[], bool], str], object]
 
 
 @dataclass(slots=True)
@@ -109,16 +112,20 @@ class RestorableEnsemble(RealEnsemble):
         for id in self.ids:
             clean(self.environment(id, OUTCOME="restored" if restored else "kept"))
 
-    def swap(self, seconds: float = START_SECONDS) -> None:
-        """Stop everything, and start it behind the closed port with what was staged."""
+    def swap(self, wait: Wait = until) -> None:
+        """Stop everything, and start it behind the closed port with what was staged.
+
+        Who measures waits in a way of its own, which looks more often.
+        """
         self.step("Stop")
         self.stop(*self.ids)
         self.step("Start")
         self.start(*self.ids)
-        until(lambda: self.serves(CLOSED), "all serve behind the closed port", seconds)
+        wait(lambda: self.serves(CLOSED), "all serve behind the closed port")
 
     def open(self) -> None:
         """Give every member its client port back by one change of the list."""
+        self.step("Open")
         servers, host = ZooKeeperServers(), self.host(1)
         servers.reconfigure(
             host, CLOSED,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,8 +151,7 @@ def _restore(target: RestorableEnsemble) -> None:
     before = _peak()
     target.stage()
     assert _peak() - before < MOST_MEMORY
-    target.swap(START_SECONDS)
-    target.step("Open")
+    target.swap(partial(until, seconds=START_SECONDS))
     target.open()
     until(lambda: target.serves(PORT), "it serves again")
 

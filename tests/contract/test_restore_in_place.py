@@ -62,7 +62,6 @@ def _serve(ensemble: RestorableEnsemble) -> None:
 
 
 def _open(ensemble: RestorableEnsemble) -> None:
-    ensemble.step("Open")
     ensemble.open()
     until(lambda: ensemble.serves(PORT), "all serve again", 15)
 
@@ -269,7 +268,6 @@ def _restore_two_of_three(ensemble: RestorableEnsemble) -> None:
     ensemble.stage()
     ensemble.swap()
     ensemble.lines = all_of_them
-    ensemble.step("Open")
     ensemble.open()
     until(lambda: ensemble.stats(1, PORT) and ensemble.stats(2, PORT), "two are open")
     ensemble.status = ensemble.recorded(restored=UID)
