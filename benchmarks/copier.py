@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
+from tests.backup_environment import backup_environment
 from tests.contract.store_servers import RealSide
 
 OBJECT_KEY = "bench/copier/once"
@@ -31,24 +32,10 @@ def copier(folder: Path, side: RealSide, serving: Mapping[str, str]) -> subproce
     `serving` says where the server is, if one serves; what is printed at the end is the most memory
     that the process had, in KiB.
     """
-    environment = {
-        **os.environ,
-        **side.server.environment(side.bucket),
-        "OBJECT_KEY": OBJECT_KEY,
-        "POD_NAME": f"pod-{next(_numbers)}",
-        "SNAPSHOT_DIR": str(folder),
-        "LOG_DIR": str(folder),
-        "SERVER_HOST": "",
-        "CLUSTER": "zk",
-        "SERVER": "zk-0",
-        "SERVER_ID": "1",
-        "ZK_VERSION": "3.9.5",
-        "METHOD": "files",
-        "VERIFY": "true",
-        "TERMINATION_LOG": os.devnull,
-        "PROGRESS_PORT": "0",
-        **serving,
-    }
+    described = backup_environment(
+        folder, OBJECT_KEY=OBJECT_KEY, POD_NAME=f"pod-{next(_numbers)}", **serving
+    )
+    environment = {**os.environ, **side.server.environment(side.bucket), **described}
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM],
         env=environment,

@@ -19,6 +19,7 @@ from functions.persistence.data_tree import DataTree, Node
 from functions.planning.member_list import host_of, parse_member
 from functions.pods.copy_out import copy_out
 from local.node.pull import fetch
+from tests.backup_environment import backup_environment
 from tests.contract.data_set import session, write_kinds, written_all_the_time
 from tests.contract.ensemble import PORT, RealEnsemble
 from tests.contract.journal import journaled, replayed
@@ -29,30 +30,21 @@ pytestmark = pytest.mark.contract
 # So that a few thousand requests make many snapshots and logs, while they go on.
 SETTINGS = {"extendedTypesEnabled": "true", "snapCount": "500", "preAllocSize": "512"}
 BACKUPS = 4
-OBJECT_KEY = "default/nightly/once"
 # Servers change these on their own, without a transaction.
 OWN = {"/zookeeper/config", "/zookeeper/quota/load/zookeeper_stats"}
 
 
 def environment(ensemble: RealEnsemble, server: int, pod: str, folder: Path) -> dict[str, str]:
-    data = str(ensemble.folder / str(server) / "data" / "version-2")
-    return {
-        "OBJECT_KEY": OBJECT_KEY,
-        "POD_NAME": pod,
-        "SNAPSHOT_DIR": data,
-        "LOG_DIR": data,
-        "SERVER_HOST": host_of(parse_member(ensemble.lines[server - 1])),
-        "CLIENT_PORT": str(PORT),
-        "CLUSTER": "zk",
-        "SERVER": f"zk-{server - 1}",
-        "SERVER_ID": str(server),
-        "ZK_VERSION": ensemble.version,
-        "MEMBERS": "[]",
-        "VERIFY": "true",
-        "METHOD": "files",
-        "TERMINATION_LOG": str(folder / "termination-log"),
-        "PROGRESS_PORT": "0",
-    }
+    return backup_environment(
+        ensemble.folder / str(server) / "data" / "version-2",
+        POD_NAME=pod,
+        SERVER_HOST=host_of(parse_member(ensemble.lines[server - 1])),
+        CLIENT_PORT=str(PORT),
+        SERVER=f"zk-{server - 1}",
+        SERVER_ID=str(server),
+        ZK_VERSION=ensemble.version,
+        TERMINATION_LOG=str(folder / "termination-log"),
+    )
 
 
 def addresses(ensemble: RealEnsemble) -> str:

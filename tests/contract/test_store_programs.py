@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from functions.adapters.stores.port import ObjectStore
+from tests.backup_environment import backup_environment
 from tests.contract.processes import free_ports, until
 from tests.contract.store_servers import RealSide, s3_server
-from tests.unit.server_folders import EPOCH, OBJECT_KEY, server_folder, set_data
+from tests.unit.server_folders import EPOCH, server_folder, set_data
 from tests.unit.zookeeper_files import LOG_HEADER, ZEROS
 
 pytestmark = pytest.mark.contract
@@ -37,23 +38,10 @@ class Job:
     port: int
 
     def environment(self, pod: str, **more: str) -> dict[str, str]:
-        data = str(self.folder / "version-2")
         return {
             "PATH": os.environ["PATH"],
             **self.store,
-            "OBJECT_KEY": OBJECT_KEY,
-            "POD_NAME": pod,
-            "SNAPSHOT_DIR": data,
-            "LOG_DIR": data,
-            "SERVER_HOST": "",
-            "CLIENT_PORT": "2181",
-            "CLUSTER": "zk",
-            "SERVER": "zk-0",
-            "SERVER_ID": "1",
-            "ZK_VERSION": "3.9.5",
-            "METHOD": "files",
-            "VERIFY": "true",
-            "TIMEOUT_SECONDS": "600",
+            **backup_environment(self.folder / "version-2", POD_NAME=pod),
             "TERMINATION_LOG": str(self.message),
             "PROGRESS_PORT": str(self.port),
             **more,

@@ -12,6 +12,7 @@ from functions.backups.manifest import FILES
 from functions.backups.taking import Committed, ServerFolders, Taking, take
 from functions.persistence.digest import node_digest, tree_digest
 from functions.persistence.stat import STAT
+from tests.backup_environment import OBJECT_KEY as OBJECT_KEY
 from tests.unit.zookeeper_files import (
     LOG_HEADER,
     NEW,
@@ -32,7 +33,6 @@ END = EPOCH | 9
 
 ORIGIN = Origin("zk", "default", "zk-0", 1, "3.9.5", ("server.1=zk-0:2888:3888:participant",))
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-OBJECT_KEY = "default/nightly/once"
 NAMES = ("acceptedEpoch", "currentEpoch", "log.100000001", "log.100000006", "snapshot.100000002")
 
 

@@ -22,6 +22,7 @@ from functions.pods.copy_out import committed, copy_out
 from functions.pods.outcome import Failed
 from functions.pods.prune import prune
 from functions.pods.verify import verify
+from tests.backup_environment import backup_environment
 from tests.unit.server_folders import END, EPOCH, OBJECT_KEY, server_folder
 
 SRVR = (
@@ -52,25 +53,8 @@ def answering(text: str) -> Iterator[int]:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    data = str(folder / "version-2")
-    return {
-        "OBJECT_KEY": OBJECT_KEY,
-        "POD_NAME": "pod",
-        "SNAPSHOT_DIR": data,
-        "LOG_DIR": data,
-        "SERVER_HOST": "",
-        "CLIENT_PORT": "2181",
-        "CLUSTER": "zk",
-        "SERVER": "zk-0",
-        "SERVER_ID": "1",
-        "ZK_VERSION": "3.9.5",
-        "MEMBERS": '[{"id":1,"name":"zk-0","role":"participant"}]',
-        "VERIFY": "true",
-        "METHOD": "files",
-        "TIMEOUT_SECONDS": "600",
-        "PROGRESS_PORT": "0",
-        **more,
-    }
+    members = '[{"id":1,"name":"zk-0","role":"participant"}]'
+    return backup_environment(folder / "version-2", **{"MEMBERS": members, **more})
 
 
 @pytest.fixture
