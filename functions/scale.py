@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import RESTORE
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.planning.refusal import plan_refused_change
 from functions.planning.restores import hold
 from functions.planning.restoring import RestoreStep

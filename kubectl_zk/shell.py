@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.api.status import Server
 from functions.manifests.names import SERVER_CONTAINER, ordinal_of
 from kubectl_zk import finding

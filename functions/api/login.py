@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Iterable
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from functions.api.rules import Rule, Spec, cel_list
 from functions.api.tls import SecretName
 from functions.api.values import Bool, list_map
-
-if TYPE_CHECKING:
-    from functions.api.cluster import ClusterSpec
 
 # What spec.login tells a server; a cluster without users may say these things itself.
 LOGIN_FLAGS = (
@@ -62,10 +60,10 @@ class Login(Spec):
     knows the users."""
 
 
-def _says_it_once(it: ClusterSpec) -> bool:
-    flagged = any(flag.startswith(LOGIN_FLAGS) for flag in it.jvm_flags)
-    listed = any(key in LOGIN_KEYS for key in it.config.additional_config)
-    return not it.login.users or not (flagged or listed)
+def _says_it_once(login: Login, flags: Iterable[str], lines: Iterable[str]) -> bool:
+    flagged = any(flag.startswith(LOGIN_FLAGS) for flag in flags)
+    listed = any(key in LOGIN_KEYS for key in lines)
+    return not login.users or not (flagged or listed)
 
 
 LOGIN_RULES = (
@@ -77,6 +75,6 @@ LOGIN_RULES = (
         f"!self.config.additionalConfig.exists(key, key in {cel_list(LOGIN_KEYS)})))",
         "spec.login and spec.jvmFlags or spec.config.additionalConfig both say who can log in: "
         "keep spec.login.",
-        _says_it_once,
+        lambda it: _says_it_once(it.login, it.jvm_flags, it.config.additional_config),
     ),
 )

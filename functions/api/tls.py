@@ -6,15 +6,13 @@ The certificates come from Secrets of the type kubernetes.io/tls, as cert-manage
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from functions.api.rules import Rule, Spec, cel_list
 from functions.api.values import Bool, Port
-
-if TYPE_CHECKING:
-    from functions.api.cluster import ClusterSpec
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253)]
 
@@ -86,10 +84,8 @@ class Tls(Spec):
     quorum name. Without it those Secrets are yours to make."""
 
 
-def _has_no_tls_line(it: ClusterSpec) -> bool:
-    return it.tls == Tls() or not any(
-        key in TLS_KEYS or key.startswith(TLS_PREFIX) for key in it.config.additional_config
-    )
+def _says_it_once(tls: Tls, lines: Iterable[str]) -> bool:
+    return tls == Tls() or not any(key in TLS_KEYS or key.startswith(TLS_PREFIX) for key in lines)
 
 
 TLS_RULES = (
@@ -98,6 +94,6 @@ TLS_RULES = (
         "!has(self.config.additionalConfig) || !self.config.additionalConfig.exists(key, "
         f"key.startsWith('{TLS_PREFIX}') || key in {cel_list(TLS_KEYS)})",
         "spec.tls and spec.config.additionalConfig both set lines about TLS: keep spec.tls.",
-        _has_no_tls_line,
+        lambda it: _says_it_once(it.tls, it.config.additional_config),
     ),
 )

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import BACKUP, NETWORK_POLICY, RESTORE
 from functions.api.manifest import Manifest
-from functions.api.ports import AGENT_PORT, quarantine_port
+from functions.api.ports import AGENT_PORT
+from functions.api.quarantine import quarantine_port
 from functions.manifests.installation import Installation
 from functions.manifests.job_names import operator
 from functions.manifests.names import identity, network_policy_name, owned_metadata, selector

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.manifests.container import (
     CONFIG_VOLUME,
     container_security,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.manifest import Manifest
-from functions.api.ports import AGENT_PORT, quarantine_port
+from functions.api.ports import AGENT_PORT
+from functions.api.quarantine import quarantine_port
 from functions.manifests.access import digest_key
 from functions.manifests.container import (
     container_security,

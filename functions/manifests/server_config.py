@@ -8,7 +8,7 @@ start begins.
 from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.manifests.encryption import PLAIN, Encryption, tls_settings
 from functions.manifests.names import LOG_MOUNT, pod_domain
 from functions.manifests.server_version import has_native_metrics

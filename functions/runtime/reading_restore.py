@@ -8,7 +8,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import Unavailable
 from functions.api.kinds import BACKUP, CLUSTER, JOB, POD, RESTORE, Ref
 from functions.api.manifest import Manifest
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.job_names import operator, selector
 from functions.planning.instance import find_cluster

@@ -52,7 +52,7 @@ from functions.api.kinds import (
 )
 from functions.api.kinds import POD_DISRUPTION_BUDGET as BUDGET
 from functions.api.manifest import Manifest, ref_of
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.api.restore import ZooKeeperRestore
 from functions.manifests.access import passwords
 from functions.manifests.digests import super_user_digest

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.api.cluster import ClusterSpec
-from functions.api.ports import AGENT_PORT, PROGRESS_PORT, quarantine_port
+from functions.api.ports import AGENT_PORT, PROGRESS_PORT
+from functions.api.quarantine import quarantine_port
 
 NAMES = ("clientPort", "followerPort", "leaderElectionPort")
 NEAR = st.sampled_from([2181, *range(2187, 2197)])

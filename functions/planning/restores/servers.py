@@ -12,7 +12,7 @@ from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import POD, Ref
-from functions.api.ports import quarantine_port
+from functions.api.quarantine import quarantine_port
 from functions.manifests.names import server_id
 from functions.manifests.server_config import server_line
 from functions.planning import refusal
