@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.planning.deletion import Remains, plan_deletion
-from functions.planning.reconciliation import Surroundings, plan_reconcile, plan_refused
+from functions.planning.reconciliation import plan_reconcile, plan_refused
 from functions.planning.steps import Plan
-from functions.planning.super_user import is_rotating, secret_ref
 from functions.runtime.apply import apply
 from functions.runtime.function import cluster_function
-from functions.runtime.reading import (
-    read_claims,
-    read_monitoring,
-    read_owned,
-    read_pods,
-    read_stateful_set,
-)
-from functions.runtime.reading_login import read_users
-from functions.runtime.reading_tls import read_tls
+from functions.runtime.reading import read_claims, read_owned, read_pods, read_stateful_set
+from functions.runtime.reading_surroundings import read_surroundings
 from functions.runtime.world import World
 
 
@@ -34,16 +26,7 @@ def reconcile_cluster(cluster: ZooKeeperCluster, world: World) -> None:
 
 def _bring(cluster: ZooKeeperCluster, world: World) -> Plan:
     seen = read_owned(cluster, world)
-    secret = seen.get(secret_ref(cluster))
-    surroundings = Surroundings(
-        world.settings.installation,
-        world.fresh_password(),
-        read_monitoring(cluster, world),
-        read_tls(cluster, seen, world),
-        read_users(cluster, seen, world),
-        read_pods(cluster, world) if secret is not None and is_rotating(secret) else (),
-    )
-    return plan_reconcile(cluster, seen, surroundings, world.now())
+    return plan_reconcile(cluster, seen, read_surroundings(cluster, seen, world), world.now())
 
 
 def _end(cluster: ZooKeeperCluster, world: World) -> Plan:

@@ -67,7 +67,7 @@ QUIET = ("Paused", "Deleting", "Creating", CHANGING, NOT_ISSUED)
 class Surroundings:
     """What a cluster's objects depend on beside its spec.
 
-    `pods` are needed only while the super user's password changes.
+    `pods` are there only while TLS, users or a change of the super user's password need them.
     """
 
     installation: Installation

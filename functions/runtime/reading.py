@@ -20,7 +20,6 @@ from functions.api.kinds import (
 from functions.api.manifest import Manifest
 from functions.api.ports import AGENT_PORT
 from functions.manifests import names
-from functions.manifests.monitoring import KINDS as MONITORING_KINDS
 from functions.manifests.owned import owned_refs
 from functions.planning.ensemble import (
     DiskReport,
@@ -30,7 +29,6 @@ from functions.planning.ensemble import (
     ServerStats,
     leader_of,
 )
-from functions.planning.monitoring import Monitoring, monitoring_refs
 from functions.planning.observation import Answer
 from functions.planning.protection import SeenBudget, seen_budget
 from functions.planning.seen import (
@@ -50,13 +48,6 @@ def read_owned(cluster: ZooKeeperCluster, world: World) -> dict[Ref, Manifest]:
     """Return the owned objects that exist, by address."""
     found = ((ref, world.kube.get(ref)) for ref in owned_refs(cluster))
     return {ref: manifest for ref, manifest in found if manifest is not None}
-
-
-def read_monitoring(cluster: ZooKeeperCluster, world: World) -> Monitoring:
-    """Return what of the Prometheus operator there is; nothing more is asked where it is not."""
-    served = frozenset(kind for kind in MONITORING_KINDS if world.kube.serves(kind))
-    found = ((ref, world.kube.get(ref)) for ref in monitoring_refs(cluster, served))
-    return Monitoring(served, {ref: it for ref, it in found if it is not None})
 
 
 def read_stateful_set(cluster: ZooKeeperCluster, world: World) -> SeenStatefulSet | None:
