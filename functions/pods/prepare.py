@@ -43,6 +43,7 @@ from functions.pods.disk import Folders
 from functions.pods.login import write_users
 from functions.pods.record import parse_record, parse_verdict, read_object
 from functions.pods.restore_folder import read_volume, write_history
+from functions.pods.server import Server
 from functions.pods.stores import make_stores
 from functions.pods.swap import apply_restore, revert_restore
 from functions.pods.volumes import keep_together, put_aside
@@ -54,48 +55,6 @@ Result = TypeVar("Result")
 DEADLINE_SECONDS = 300.0
 POLL_SECONDS = 0.25
 SECRET_SECONDS = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Who this pod is and how its peers are addressed."""
-
-    cluster: str
-    namespace: str
-    pod: str
-    pod_uid: str
-    address: str
-    claim: str
-    domain: str
-    ports: tuple[str, str, str]
-    closed_port: str
-    inside: str = ""
-    """Where the server listens without TLS on its pod's loopback; empty: it is open to clients."""
-
-    @property
-    def ordinal(self) -> int:
-        return int(self.pod.rpartition("-")[2])
-
-    @property
-    def id(self) -> int:
-        return self.ordinal + 1
-
-    @property
-    def name(self) -> str:
-        return self._name(self.id)
-
-    def _name(self, server_id: int) -> str:
-        return f"{self.pod.rpartition('-')[0]}-{server_id - 1}.{self.domain}"
-
-    def line(self, server_id: int, role: str, *, is_closed: bool = False) -> str:
-        """Return the right-hand side of `server.<id>=` in the member list."""
-        follower, election, _ = self.ports
-        client = self.inside or self.outside(is_closed=is_closed)
-        return f"{self._name(server_id)}:{follower}:{election}:{role};{client}"
-
-    def outside(self, *, is_closed: bool) -> str:
-        """Return where a server listens that does not do so on its pod's loopback."""
-        return f"0.0.0.0:{self.closed_port if is_closed else self.ports[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +85,7 @@ def prepare(environment: Mapping[str, str], outside: Outside) -> int:
     until = time.monotonic() + outside.deadline_seconds
     if not make_stores(environment) or not write_users(environment, _moments(until)):
         return 1
-    server, folders = _described(environment)
+    server, folders = Server.described_by(environment), Folders.named_by(environment)
     if read_volume(folders).swap is not Swap.HALF:
         keep_together(folders)
     decided = _decide(server, folders, outside, until)
@@ -143,22 +102,6 @@ def _moments(until: float) -> Iterator[None]:
     while time.monotonic() < end:
         yield
         time.sleep(POLL_SECONDS)
-
-
-def _described(env: Mapping[str, str]) -> tuple[Server, Folders]:
-    server = Server(
-        cluster=env["CLUSTER"],
-        namespace=env["NAMESPACE"],
-        pod=env["POD_NAME"],
-        pod_uid=env["POD_UID"],
-        address=env.get("POD_IP", ""),
-        claim=env["CLAIM"],
-        domain=env["DOMAIN"],
-        ports=(env["FOLLOWER_PORT"], env["LEADER_ELECTION_PORT"], env["CLIENT_PORT"]),
-        closed_port=env["QUARANTINE_PORT"],
-        inside=env.get("INSIDE_ADDRESS", ""),
-    )
-    return server, Folders.named_by(env)
 
 
 def _decide(server: Server, folders: Folders, outside: Outside, until: float) -> Decided | Wait:
