@@ -1,7 +1,8 @@
 """From an HTTP request to a function and back: what every function shares.
 
 A function gets the cluster as it is now and the World; it reads, plans and applies. Everything
-else (events, conflicts, answers, logs) is here, so a function has no `try`, no loop and no wait.
+else (events, answers, logs; in `looks` conflicts) is here, so a function has no `try`, no loop and
+no wait.
 Answers follow Knative's delivery rules: 204 is success, 409 and 503 are delivered again, 400 goes
 to the dead letter sink at once, and a body that is no CloudEvent is never sent with a 2xx.
 """
@@ -12,41 +13,34 @@ import contextlib
 import functools
 import gc
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import Conflict, InvalidEvent, InvalidSpec, Refused, Unavailable
+from functions.api.errors import Conflict, InvalidEvent, Refused, Unavailable
 from functions.api.kinds import Kind, Ref
 from functions.api.manifest import Manifest
 from functions.api.resource import Unread
 from functions.manifests.owned import clusters_of
 from functions.planning.exposition import CONTENT_TYPE
 from functions.runtime import metrics
-from functions.runtime.apply import Unfinished, apply
 from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
+from functions.runtime.looks import S, U, Work, work_on
 from functions.runtime.refusals import Refusal
 from functions.runtime.senders import has_hung_up
 from functions.runtime.traces import following, trace_of
-from functions.runtime.turns import Turns
 from functions.runtime.world import World
 
 log = logging.getLogger(__name__)
-
-TRIES_ON_CONFLICT = 5
-MOST_LOOKS = 12
 
 Handler = Callable[[Event, World], None]
 ClusterHandler = Callable[[ZooKeeperCluster, World], None]
 # (what an event is about, the world) -> the objects that the function has to look at.
 Candidates = Callable[[Ref, World], Sequence[Ref]]
-S = TypeVar("S")
-U = TypeVar("U", ZooKeeperCluster, Unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +63,6 @@ class Request(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind(Generic[S, U]):
-    """What a function does with one object, and how it reads it."""
-
-    parse: Callable[[Manifest], S]
-    unread: Callable[[Manifest], U]
-    refusal: Refusal[U] | None
-    work: Callable[[S, World], None]
-    turns: Turns = field(default_factory=Turns)
-
-
-@dataclass(frozen=True, slots=True)
 class Function:
     """One deployed function: its name and what it does with an event."""
 
@@ -98,14 +81,14 @@ def cluster_function(
     `refusal` makes the plan that tells the user what was refused.
     """
 
-    def decorate(work: ClusterHandler) -> Callable[[Request], Any]:
-        kind = _Kind(
+    def decorate(handler: ClusterHandler) -> Callable[[Request], Any]:
+        work = Work(
             parse=ZooKeeperCluster.parse,
             unread=lambda manifest: ZooKeeperCluster.parse({**manifest, "spec": {}}),
             refusal=refusal,
-            work=work,
+            do=handler,
         )
-        return _deploy_for(kind, lambda subject, _world: clusters_of(subject))
+        return _deploy_for(work, lambda subject, _world: clusters_of(subject))
 
     return decorate
 
@@ -121,14 +104,14 @@ def object_function(
     `refusal` makes the plan that tells the user what was refused.
     """
 
-    def decorate(work: Callable[[S, World], None]) -> Callable[[Request], Any]:
-        kind = _Kind(parse, lambda manifest: Unread.of(of, manifest), refusal, work)
-        return _deploy_for(kind, candidates)
+    def decorate(handler: Callable[[S, World], None]) -> Callable[[Request], Any]:
+        work = Work(parse, lambda manifest: Unread.of(of, manifest), refusal, handler)
+        return _deploy_for(work, candidates)
 
     return decorate
 
 
-def _deploy_for(kind: _Kind[S, U], candidates: Candidates) -> Callable[[Request], Any]:
+def _deploy_for(work: Work[S, U], candidates: Candidates) -> Callable[[Request], Any]:
     def handle(event: Event, world: World) -> None:
         subject = subject_of(event)
         # An installation for one namespace has no rights elsewhere: a stray event is none of ours.
@@ -136,9 +119,9 @@ def _deploy_for(kind: _Kind[S, U], candidates: Candidates) -> Callable[[Request]
             return
         for ref in candidates(subject, world):
             with bound(**{_bound_as(ref.kind): f"{ref.namespace}/{ref.name}"}):
-                _work_on(ref, kind, world)
+                work_on(ref, work, world)
 
-    return _deploy(kind.work.__name__, handle, kind.work)
+    return _deploy(work.do.__name__, handle, work.do)
 
 
 def _bound_as(kind: Kind) -> str:
@@ -177,53 +160,6 @@ def _reply(function: Function, request: Request) -> Answer:
         log.info("left to the next delivery", extra={"function": function.name})
         return Answer(503, "The sender has hung up.")
     return answer(function, request.method, request.headers, body, world)
-
-
-def _work_on(ref: Ref, kind: _Kind[S, U], world: World) -> None:
-    """Read, plan and apply; go on while there is more to do, look again after a conflict.
-
-    Both are bounded: what is left after that is told to the sender, who delivers again. What a
-    delivery leaves to one that waits (`Turns`) is done by that one.
-    """
-    conflicts = 0
-    for _ in range(MOST_LOOKS):
-        try:
-            with kind.turns.of(ref) as is_mine:
-                if is_mine:
-                    _work_once(ref, kind, world)
-        except Unfinished:
-            continue
-        except Conflict:
-            conflicts += 1
-            if conflicts == TRIES_ON_CONFLICT:
-                raise
-            time.sleep(random.uniform(0, world.settings.conflict_pause * conflicts))
-        else:
-            return
-    raise Conflict(f"{ref.namespace}/{ref.name} needs more looks than one delivery takes.")
-
-
-def _work_once(ref: Ref, kind: _Kind[S, U], world: World) -> None:
-    manifest = world.kube.get(ref)
-    if manifest is None:
-        return  # It was deleted after the event was sent.
-    with bound(change=_change(manifest)):
-        try:
-            kind.work(kind.parse(manifest), world)
-        except (InvalidSpec, Refused) as error:
-            log.warning("refused", extra={"why": str(error)})
-            if kind.refusal is not None:
-                told = kind.unread(manifest)
-                apply(kind.refusal(told, error, world.now()), told, world)
-
-
-def _change(manifest: Manifest) -> str:
-    """Return the one id of all that is done for a change of the spec, whatever event it follows.
-
-    A change takes many events: what one function makes wakes the next. The API server counts them.
-    """
-    metadata = manifest["metadata"]
-    return f"{metadata.get('uid', '')}/{metadata.get('generation', 0)}"
 
 
 def answer(
