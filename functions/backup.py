@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functions.api.backup import ZooKeeperBackup
 from functions.api.kinds import BACKUP
-from functions.planning.backups.planner import plan_backup, plan_refused
+from functions.planning.backups.planner import plan_backup
+from functions.planning.backups.refusal import plan_refused
 from functions.runtime.apply import apply
 from functions.runtime.function import object_function
 from functions.runtime.reading_backups import backups_of, look

@@ -23,6 +23,7 @@ from functions.manifests.owned import owned_objects
 from functions.manifests.pod_programs import is_seed_helper
 from functions.planning.advice import SPEC_SAFE, spec_safe
 from functions.planning.bringing import MANAGER, brought, dropped
+from functions.planning.denial import denied
 from functions.planning.encryption import (
     CHANGING,
     NOTHING,
@@ -42,7 +43,6 @@ from functions.planning.status import (
     RECONCILED,
     Slice,
     Wanted,
-    denied,
     seen_condition,
     since,
     write_status,

@@ -12,11 +12,10 @@ from datetime import datetime
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError, ReconfigRefused, Refused
-from functions.api.status import Condition
-from functions.planning import operation
+from functions.planning import denial, operation
 from functions.planning.operation import Step
-from functions.planning.scale_slice import SCALED, report
-from functions.planning.status import Wanted, denied, seen_condition, since
+from functions.planning.scale_slice import PROGRESS, SCALED, report
+from functions.planning.status import Wanted, seen_condition, since
 from functions.planning.steps import Announce, Plan
 
 REFUSED = "ReconfigRefused"
@@ -31,13 +30,18 @@ def plan_refused_change(cluster: ZooKeeperCluster, error: FunctionError, now: da
     told = f"The servers refuse to change their member list: {error} It is tried again."
     refused = Wanted(SCALED, "False", REFUSED, told)
     written = report(cluster, cluster.status.bootstrap, refused, now)
-    if not written or _seen(cluster) is not None:
+    if not written or kept(cluster) is not None:
         return written
     return (Announce("Warning", REFUSED, told, since(cluster, SCALED)), *written)
 
 
 def _denial(cluster: ZooKeeperCluster, error: Refused, now: datetime) -> Plan:
-    wanted = denied(SCALED, error)
+    """Return the same for what Kubernetes does not allow; worse news stays in its place."""
+    seen = seen_condition(cluster, SCALED)
+    is_present = seen is not None and seen.observed_generation == cluster.metadata.generation
+    if seen is not None and is_present and seen.reason not in PROGRESS | {denial.DENIED}:
+        return ()
+    wanted = denial.denied(SCALED, error)
     written = report(cluster, cluster.status.bootstrap, wanted, now)
     if not written:
         return ()
@@ -46,29 +50,21 @@ def _denial(cluster: ZooKeeperCluster, error: Refused, now: datetime) -> Plan:
 
 def standing(cluster: ZooKeeperCluster, step: Step) -> Wanted | None:
     """Return the condition as it is while the refused step is the one to be taken."""
-    seen, held = _seen(cluster), cluster.status.operation
-    if seen is None or step.config_version is None:
+    held = cluster.status.operation
+    if step.config_version is None:
         return None
     is_other_of_ours = held is not None and held.type == step.type
     if is_other_of_ours and not operation.is_recorded(cluster, step):
         return None
-    return Wanted(SCALED, "False", REFUSED, seen.message)
+    return kept(cluster)
 
 
 def kept(cluster: ZooKeeperCluster) -> Wanted | None:
     """Return the condition as it is while a refusal of the present spec stands."""
-    seen = _seen(cluster)
-    return Wanted(SCALED, "False", REFUSED, seen.message) if seen is not None else None
+    return denial.standing(cluster, SCALED, (REFUSED,))
 
 
 def release(cluster: ZooKeeperCluster, step: Step) -> Plan:
     """Return the write that lets others move meanwhile, once it is known that it waits."""
-    seen = _seen(cluster)
-    return () if seen is None else operation.release(cluster, step, seen.message)
-
-
-def _seen(cluster: ZooKeeperCluster) -> Condition | None:
-    """Return the condition that tells a refusal of the present spec."""
-    seen = seen_condition(cluster, SCALED)
-    is_present = seen is not None and seen.observed_generation == cluster.metadata.generation
-    return seen if seen is not None and is_present and seen.reason == REFUSED else None
+    refused = kept(cluster)
+    return () if refused is None else operation.release(cluster, step, refused.message)

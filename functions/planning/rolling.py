@@ -16,24 +16,22 @@ from functions.api.kinds import POD, Ref
 from functions.manifests.budget import SAFE_VOTERS
 from functions.manifests.names import server_id
 from functions.planning import operation
+from functions.planning.denial import DENIED, denied, say_and_try
 from functions.planning.ensemble import SeenServers
 from functions.planning.membership import counted, is_stopped, voters
 from functions.planning.operation import Step
 from functions.planning.restores.hold import step_of
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import (
-    DENIED,
     RECONCILED,
     Slice,
     Wanted,
-    denied,
     has_turned,
-    or_denied,
     seen_condition,
     since,
     write_status,
 )
-from functions.planning.steps import Announce, DeleteObject, EvictPod, LookAgain, Plan
+from functions.planning.steps import Announce, DeleteObject, EvictPod, Plan
 
 MANAGER = "roll"
 UPDATED = "Updated"
@@ -63,13 +61,18 @@ def plan_roll(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     verdict = judge(cluster, seen)
     if verdict.condition.status == "True" and _is_ahead(cluster):
         return ()  # Once reconcile-cluster has looked, which makes an event, there may be more.
-    if told := _report(cluster, verdict.condition, now):
-        return (*told, LookAgain())
-    if verdict.replace is None:
+    tried = _next_steps(cluster, verdict.replace, seen, now)
+    return say_and_try(
+        cluster, verdict.condition, PROGRESS, tried, lambda told: _report(cluster, told, now)
+    )
+
+
+def _next_steps(cluster: ZooKeeperCluster, pod: SeenPod | None, seen: Seen, now: datetime) -> Plan:
+    if pod is None:
         return operation.clear(cluster, MOVER)
     if operation.is_held_by_other(cluster, MOVER):
         return ()
-    return _replace(cluster, verdict.replace, seen, now)
+    return _replace(cluster, pod, seen, now)
 
 
 def _is_ahead(cluster: ZooKeeperCluster) -> bool:
@@ -228,12 +231,11 @@ def plan_refused_roll(cluster: ZooKeeperCluster, error: FunctionError, now: date
 
 
 def _report(cluster: ZooKeeperCluster, wanted: Wanted, now: datetime) -> Plan:
-    condition = or_denied(cluster, wanted, PROGRESS)
-    part = Slice(MANAGER, {}, (condition,), frozenset({UPDATED}))
+    part = Slice(MANAGER, {}, (wanted,), frozenset({UPDATED}))
     written = write_status(cluster, part, now)
-    if not written or not has_turned(cluster, condition):
+    if not written or not has_turned(cluster, wanted):
         return written
-    is_over = condition.status == "True" and not is_stopped(cluster)
+    is_over = wanted.status == "True" and not is_stopped(cluster)
     if is_over and _was_rolling(cluster):
-        return (Announce("Normal", "Rolled", condition.message, since(cluster, UPDATED)), *written)
+        return (Announce("Normal", "Rolled", wanted.message, since(cluster, UPDATED)), *written)
     return written

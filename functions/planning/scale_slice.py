@@ -14,13 +14,16 @@ from functions.manifests.names import pod_name, stateful_set_name
 from functions.planning.ensemble import DiskReport, EnsembleConfig, SeenServers
 from functions.planning.protection import SeenBudget
 from functions.planning.seen import SeenClaim, SeenPod, SeenStatefulSet
-from functions.planning.status import Slice, Wanted, or_denied, write_status
+from functions.planning.status import Slice, Wanted, write_status
 from functions.planning.steps import ApplyObject, Plan
 
 MANAGER = "scale"
 SCALED = "Scaled"
-# What the condition says of steps that `scale` takes itself.
-PROGRESS = frozenset({"Creating", "Scaling", "Stopping", "Recovering"})
+# What the condition says of steps that `scale` takes itself, or that are all taken but for small
+# ones. Any other reason is worse news than that a step is not allowed.
+PROGRESS = frozenset(
+    {"AsWanted", "Creating", "Recovering", "Restoring", "Scaling", "Stopped", "Stopping"}
+)
 NOBODY = SeenServers({}, {}, None)
 
 
@@ -67,7 +70,7 @@ def report(
             "recovery": recovery and recovery.manifest(),
             **(loss or {}),
         },
-        conditions=(or_denied(cluster, scaled, PROGRESS),),
+        conditions=(scaled,),
         owned_types=frozenset({SCALED}),
     )
     return write_status(cluster, part, now)

@@ -7,13 +7,14 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
 from functions.planning import bootstrap, growth, operation, recovery
+from functions.planning.denial import say_and_try
 from functions.planning.joiners import pod_to_replace
 from functions.planning.leftovers import volumes_to_remove
 from functions.planning.membership import is_stopped
 from functions.planning.protection import is_protected, protect
 from functions.planning.restores import hold
 from functions.planning.restores.servers import plan_held
-from functions.planning.scale_slice import SCALED, Seen, is_ours, report
+from functions.planning.scale_slice import PROGRESS, SCALED, Seen, is_ours, report
 from functions.planning.scaling import Move, RunServers
 from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
@@ -55,9 +56,23 @@ def _after_creation(
     move = pod_to_replace(cluster, seen) or move or volumes_to_remove(cluster, seen, ensemble)
     condition = growth.condition_of(cluster, move, ensemble)
     verdict = recovery.judge(cluster, record, seen, condition)
-    config = seen.servers.config
-    if written := report(cluster, record, verdict.condition, now, config, verdict.fields):
-        return (*verdict.news, *written, LookAgain())
+
+    def say(wanted: Wanted) -> Plan:
+        written = report(cluster, record, wanted, now, seen.servers.config, verdict.fields)
+        return (*verdict.news, *written) if written else ()
+
+    tried = _next_steps(cluster, move, verdict, found, seen, now)
+    return say_and_try(cluster, verdict.condition, PROGRESS, tried, say)
+
+
+def _next_steps(
+    cluster: ZooKeeperCluster,
+    move: Move | None,
+    verdict: recovery.Verdict,
+    found: SeenStatefulSet,
+    seen: Seen,
+    now: datetime,
+) -> Plan:
     if changed := protect(cluster, seen.budget, _pods_that_may_run(cluster, move, found, seen)):
         return (*changed, LookAgain())
     if not is_protected(cluster, seen.budget):

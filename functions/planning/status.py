@@ -7,21 +7,15 @@ sent: an unneeded write is an event, and an event is a loop.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from functions.api.errors import FunctionError
 from functions.api.manifest import Manifest
 from functions.api.resource import Resource
 from functions.api.status import Condition
 from functions.planning.steps import WriteStatus
-
-# The reason of a condition while Kubernetes does not allow what is needed. It is tried again at
-# every look, so what a function says of its own progress must not replace it: status would be
-# written, which makes an event, which makes another try, and so on without a pause.
-DENIED = "Denied"
 
 # Of reconcile-cluster: whether the owned objects are as the spec of `observedGeneration` wants.
 RECONCILED = "Reconciled"
@@ -62,22 +56,6 @@ def write_status(of: Resource, part: Slice, now: datetime) -> tuple[WriteStatus,
 def seen_condition(of: Resource, kind: str) -> Condition | None:
     """Return the condition of that type as it is in status."""
     return next((c for c in of.status.conditions if c.type == kind), None)
-
-
-def denied(kind: str, error: FunctionError) -> Wanted:
-    """Return the condition that tells what Kubernetes does not allow."""
-    told = f"Kubernetes does not allow what is needed: {error} It is tried again."
-    return Wanted(kind, "False", DENIED, told)
-
-
-def or_denied(of: Resource, wanted: Wanted, progress: Collection[str]) -> Wanted:
-    """Return the denial that stands, in place of one's own progress with the same spec."""
-    seen = seen_condition(of, wanted.type)
-    stands = seen is not None and seen.reason == DENIED
-    if seen is None or not stands or wanted.status == "True" or wanted.reason not in progress:
-        return wanted
-    is_present = seen.observed_generation == of.metadata.generation
-    return Wanted(seen.type, "False", DENIED, seen.message) if is_present else wanted
 
 
 def has_turned(of: Resource, wanted: Wanted) -> bool:

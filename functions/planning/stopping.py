@@ -12,12 +12,20 @@ from datetime import datetime
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.status import Bootstrap
 from functions.planning import bootstrap, operation
+from functions.planning.denial import say_and_try
 from functions.planning.ensemble import EnsembleConfig, Member
 from functions.planning.member_list import OBSERVER
 from functions.planning.membership import counted, server_count
 from functions.planning.operation import Step
 from functions.planning.protection import protect
-from functions.planning.scale_slice import SCALED, Seen, is_ours, report, run_servers
+from functions.planning.scale_slice import (
+    PROGRESS,
+    SCALED,
+    Seen,
+    is_ours,
+    report,
+    run_servers,
+)
 from functions.planning.seen import SeenStatefulSet
 from functions.planning.status import Wanted
 from functions.planning.steps import Announce, LookAgain, Plan
@@ -40,8 +48,18 @@ def plan_stop(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
         told = "The StatefulSet is not there yet."
         return report(cluster, record, Wanted(SCALED, "False", "NoStatefulSet", told), now)
     condition = _stopping() if _runs(seen) else _stopped(cluster, record)
-    if written := report(cluster, record, condition, now, _members(cluster, record, seen)):
-        return (*written, LookAgain())
+    members = _members(cluster, record, seen)
+
+    def say(wanted: Wanted) -> Plan:
+        return report(cluster, record, wanted, now, members)
+
+    tried = _next_steps(cluster, found, seen, now)
+    return say_and_try(cluster, condition, PROGRESS, tried, say)
+
+
+def _next_steps(
+    cluster: ZooKeeperCluster, found: SeenStatefulSet | None, seen: Seen, now: datetime
+) -> Plan:
     if found is not None and found.replicas:
         return _run_none(cluster, found, now)
     if seen.pods:

@@ -12,7 +12,7 @@ import logging
 from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
-from functions.api.errors import AlreadyExists, Conflict, FieldConflict, NotServed
+from functions.api.errors import AlreadyExists, Conflict, Denied, FieldConflict, NotServed
 from functions.api.kinds import EVENT
 from functions.api.manifest import Manifest, ref_of
 from functions.api.resource import Resource
@@ -127,8 +127,11 @@ def _apply_to_generation(step: ApplyToGeneration, world: World) -> None:
 
 
 def announce(step: Announce, of: Resource, world: World) -> None:
-    """Make a Kubernetes Event; the same news of the same generation is told once a transition."""
-    with contextlib.suppress(AlreadyExists):
+    """Make a Kubernetes Event; the same news of the same generation is told once a transition.
+
+    Where a policy or a quota allows no Events, the steps that they tell of are taken all the same.
+    """
+    with contextlib.suppress(AlreadyExists, Denied):
         world.kube.create(_event(step, of, timestamp(world.now())), manager="zookeeper-functions")
 
 

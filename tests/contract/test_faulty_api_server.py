@@ -13,20 +13,11 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import urllib3
 
-import functions.observe
-import functions.reconcile_cluster
-import functions.roll
-import functions.scale  # noqa: F401 - importing a function deploys it
-from functions.adapters.kubernetes.api import KubernetesApi
-from functions.adapters.kubernetes.rest import Rest
-from functions.adapters.memory import MemoryAdminServers, MemoryJobPrograms
-from functions.adapters.memory.zookeeper import MemoryZooKeeper
 from functions.api.kinds import (
     CLUSTER,
     CONFIG_MAP,
@@ -41,11 +32,9 @@ from functions.api.kinds import (
     Ref,
 )
 from functions.api.manifest import Manifest
-from functions.runtime.events import Event, reference_event
-from functions.runtime.function import FUNCTIONS, deliver
-from functions.runtime.settings import Settings
 from functions.runtime.world import World
 from tests.contract.api_server import ApiServer
+from tests.contract.real_world import REPORTER, send, world
 
 pytestmark = pytest.mark.contract
 
@@ -56,23 +45,9 @@ OWNED = (
 )  # fmt: skip
 FAULTY_DELIVERIES = 30
 MOST_ROUNDS = 20
-REPORTER = "zookeeper-functions"
 RATE = 0.25
 # Uids, hashes and times; what a namespace is called is in some hashes.
 CHANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{10,}|\d{4}-\d\d-\d\dT[\d:]+Z")
-
-
-class Administrator:
-    """Credentials that never expire."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self._token}"}
-
-    def renew(self) -> None:
-        """It is good for ever."""
 
 
 class FaultyPool(urllib3.PoolManager):
@@ -136,20 +111,6 @@ FAULTS: dict[str, Callable[[Callable[[], Any]], Any]] = {
 }
 
 
-def world(server: ApiServer, pool: urllib3.PoolManager) -> World:
-    rest = Rest(pool, server.url, credentials=Administrator(server.token), timeout=10.0)
-    return World(
-        kube=KubernetesApi(rest),
-        zookeeper=MemoryZooKeeper(),
-        programs=MemoryJobPrograms(),
-        admin_servers=MemoryAdminServers(),
-        now=lambda: datetime.now(UTC),
-        emit=lambda _attributes, _data: None,
-        fresh_password=lambda: "always the same",
-        settings=Settings(conflict_pause=0.0),
-    )
-
-
 def create(server: ApiServer, namespace: str, seed: int | None) -> tuple[str, Counter[str]]:
     """Let the functions create a cluster; return what is there in the end, and what went wrong."""
     server.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -169,8 +130,7 @@ def create(server: ApiServer, namespace: str, seed: int | None) -> tuple[str, Co
 
 
 def _deliver(it: World, function: str, namespace: str) -> int:
-    attributes, data = reference_event(Ref(CLUSTER, namespace, "zk"))
-    return deliver(FUNCTIONS[function], Event({**attributes, "id": "1"}, data), lambda: it).status
+    return send(it, function, Ref(CLUSTER, namespace, "zk"))
 
 
 def _settle(it: World, namespace: str) -> None:

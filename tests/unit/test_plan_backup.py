@@ -874,6 +874,7 @@ def test_a_schedule_is_settled_between_its_runs(
     ("reason", "expected"),
     [
         pytest.param("InvalidSpec", "", id="refused"),
+        pytest.param("Denied", "condition Scheduled is False: Denied", id="denied"),
         pytest.param("NoCluster", "condition Scheduled is False: NoCluster", id="no-cluster"),
     ],
 )

@@ -10,38 +10,33 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from functions.api.backup import Record, ZooKeeperBackup
-from functions.api.errors import FunctionError
 from functions.api.kinds import JOB, Ref
-from functions.api.resource import Unread
 from functions.planning.backups.objects import bring_objects
-from functions.planning.backups.report import (
-    CONDITIONS,
-    FIELDS,
-    MOST_RECORDS,
-    SCHEDULED,
-    State,
-    report,
-)
+from functions.planning.backups.refusal import refused_before
+from functions.planning.backups.report import MOST_RECORDS, State, report
 from functions.planning.backups.retention import prune
 from functions.planning.backups.runs import copy_jobs, key_of, records
-from functions.planning.backups.seen import MANAGER, Seen
+from functions.planning.backups.seen import Seen
 from functions.planning.backups.source import find_source
-from functions.planning.status import Slice, Wanted, has_turned, since, write_status
-from functions.planning.steps import Announce, DeleteObject, Plan
-
-INVALID_SPEC = "InvalidSpec"
+from functions.planning.steps import DeleteObject, Plan
 
 
 def plan_backup(backup: ZooKeeperBackup, seen: Seen, now: datetime) -> Plan:
-    """Return the next steps for the Jobs, for what is not kept any more, and for the status."""
+    """Return the next steps for the Jobs, for what is not kept any more, and for the status.
+
+    What was refused comes last: it ends the plan when it is refused again.
+    """
     source = find_source(backup, seen)
     objects = bring_objects(backup, source, seen)
     known = records(backup, copy_jobs(backup, seen))
     pruning = prune(backup, known, seen, source, now)
-    state = State(backup, seen, source, objects, pruning.kept[-MOST_RECORDS:], pruning.problem)
-    told = report(state, now)
+    tried = (*objects.plan, *pruning.made)
+    refused = refused_before(backup) if tried else None
+    kept = pruning.kept[-MOST_RECORDS:]
+    told = report(State(backup, seen, source, objects, kept, pruning.problem, refused), now)
     over = tuple(step for step in _over(backup, seen, pruning.kept) if step not in pruning.after)
-    return (*objects.plan, *pruning.before, *told, *pruning.after, *over)
+    safe = (*pruning.before, *told, *pruning.after, *over)
+    return (*tried, *safe) if refused is None else (*safe, *tried)
 
 
 def _over(backup: ZooKeeperBackup, seen: Seen, kept: Sequence[Record]) -> Plan:
@@ -57,26 +52,3 @@ def _over(backup: ZooKeeperBackup, seen: Seen, kept: Sequence[Record]) -> Plan:
         if job.state == "complete" and not job.is_deleting
         if job.succeeded is not None and key_of(backup, job.succeeded) in known
     )
-
-
-def plan_refused(backup: Unread, error: FunctionError, now: datetime) -> Plan:
-    """Return the status that tells what the API server, or the spec's own rules, will not have.
-
-    Everything else stays as it was said last, the record above all.
-    """
-    seen = backup.status.manifest()
-    refused = Wanted(SCHEDULED, "False", INVALID_SPEC, str(error))
-    kept = [
-        Wanted(c.type, c.status, c.reason, c.message)
-        for c in backup.status.conditions
-        if c.type in CONDITIONS - {SCHEDULED}
-    ]
-    fields = {key: seen.get(key) for key in FIELDS} | {
-        "status": seen.get("status") or "pending",
-        "message": str(error),
-    }
-    part = Slice(MANAGER, fields, (refused, *kept), owned_types=CONDITIONS)
-    written = write_status(backup, part, now)
-    if not written or not has_turned(backup, refused):
-        return written
-    return (Announce("Warning", INVALID_SPEC, str(error), since(backup, SCHEDULED)), *written)

@@ -43,7 +43,10 @@ MOST_RECORDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything a report is about; `kept` is the record as it is to be, `problem` retention's."""
+    """Everything a report is about; `kept` is the record as it is to be, `problem` retention's.
+
+    `refused` is what was said of what is about to be tried again.
+    """
 
     backup: ZooKeeperBackup
     seen: Seen
@@ -51,6 +54,7 @@ class State:
     objects: Objects
     kept: tuple[Record, ...]
     problem: str
+    refused: Wanted | None = None
 
     @property
     def jobs(self) -> tuple[SeenJob, ...]:
@@ -179,6 +183,8 @@ def _told(record: Record) -> str:
 def _scheduled(state: State) -> Wanted:
     """Return whether what the spec asks for is in place: the Job, or the CronJob."""
     objects = state.objects
+    if state.refused is not None:
+        return state.refused
     if objects.reason:
         return Wanted(SCHEDULED, "False", objects.reason, objects.message)
     if not state.backup.spec.is_scheduled:

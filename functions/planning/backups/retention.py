@@ -32,12 +32,13 @@ TRY_AGAIN = timedelta(hours=1)
 class Pruning:
     """What retention comes to: what stays on record, what is done about the rest, and a problem.
 
-    `before` goes before the status is written, `after` when it is.
+    `before` goes before the status is written, `after` when it is; `made` is the Job that removes.
     """
 
     kept: tuple[Record, ...]
     before: Plan = ()
     after: Plan = ()
+    made: Plan = ()
     problem: str = ""
 
 
@@ -112,8 +113,8 @@ def _removal(
         job = prune_job(backup, keys, seen.installation, source.cluster)
         made = (CreateObject(job, MANAGER),)
     problem = f"Old backups could not be removed: {failed[-1].error}" if failed and keys else ""
-    before = (*so_far.before, *_deletions(backup, old_news), *made)
-    return Pruning(so_far.kept, before, so_far.after, problem)
+    before = (*so_far.before, *_deletions(backup, old_news))
+    return Pruning(so_far.kept, before, so_far.after, made, problem)
 
 
 def _is_done(job: SeenJob) -> bool:

@@ -17,11 +17,19 @@ from functions.manifests.names import server_id
 from functions.manifests.server_config import server_line
 from functions.planning import refusal
 from functions.planning.client_ports import askable, change
+from functions.planning.denial import say_and_try
 from functions.planning.member_list import parse_member
 from functions.planning.membership import server_count
 from functions.planning.restores import hold
 from functions.planning.restoring import RestoreStep
-from functions.planning.scale_slice import SCALED, Seen, is_ours, report, run_servers
+from functions.planning.scale_slice import (
+    PROGRESS,
+    SCALED,
+    Seen,
+    is_ours,
+    report,
+    run_servers,
+)
 from functions.planning.seen import SeenPod, SeenStatefulSet
 from functions.planning.status import Wanted
 from functions.planning.steps import Announce, DeleteObject, LookAgain, Plan
@@ -41,8 +49,21 @@ def plan_held(cluster: ZooKeeperCluster, seen: Seen, now: datetime) -> Plan:
     """Return what the step asks for; nobody is added or removed until the restore is over."""
     step, found = hold.step_of(cluster), seen.stateful_set
     assert step is not None, "a restore holds the servers"
-    if written := report(cluster, cluster.status.bootstrap, _condition(cluster, step), now):
-        return (*written, LookAgain())
+
+    def say(wanted: Wanted) -> Plan:
+        return report(cluster, cluster.status.bootstrap, wanted, now)
+
+    tried = _next_steps(cluster, step, found, seen, now)
+    return say_and_try(cluster, _condition(cluster, step), PROGRESS, tried, say)
+
+
+def _next_steps(
+    cluster: ZooKeeperCluster,
+    step: RestoreStep,
+    found: SeenStatefulSet | None,
+    seen: Seen,
+    now: datetime,
+) -> Plan:
     if seen.is_orphaned and (moved := _take_over(cluster, step, seen, now)):
         return moved
     if found is None or not is_ours(cluster, found):
