@@ -188,7 +188,8 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", parents=[shared], help="start the platform in the background")
     _port_flags(up)
-    up.add_argument("--without", default="", help="parts to leave out, separated by commas")
+    text = "parts to leave out, separated by commas; without `policies` no NetworkPolicy is obeyed"
+    up.add_argument("--without", default="", help=text)
     text = "a checkout of knative/eventing: build it and run it in place of our own eventing"
     up.add_argument("--eventing", type=Path, metavar="DIR", help=text)
     up.set_defaults(command=_up)

@@ -103,6 +103,12 @@ def commands(page: Path, heading: str = "") -> list[str]:
     return [command for block in below for command in block.commands]
 
 
+def shown(page: Path, language: str) -> list[str]:
+    """Return what a page shows in a language, such as the manifests (`yaml`) it offers."""
+    found = _FENCE.finditer(page.read_text())
+    return [textwrap.dedent(block["text"]) for block in found if block["language"] == language]
+
+
 def run(*commands: str, variables: Mapping[str, str], seconds: float, input: str = "") -> str:
     """Run the commands in one shell, up to the first that fails; return what they printed."""
     done = subprocess.run(

@@ -44,9 +44,11 @@ def _rules(
     config, asked = cluster.spec.config, cluster.spec.network_policy
     functions = _functions(installation)
     ours = [functions, _jobs()]
+    # Whoever works in a server's pod may use a client there, also through the Service.
+    clients = [*ours, _servers(cluster)]
     plain = [config.client_port]
     rules = [
-        _closed(plain, ours) if is_plaintext_closed else _open(plain, asked.clients, ours),
+        _closed(plain, ours) if is_plaintext_closed else _open(plain, asked.clients, clients),
         # Prometheus asks the agents too.
         _open([AGENT_PORT], asked.agents, [*ours, *asked.metrics]),
         _closed([config.follower_port, config.leader_election_port], [_servers(cluster)]),
@@ -54,7 +56,7 @@ def _rules(
         _closed([quarantine_port(cluster.spec)], [functions]),
     ]
     if cluster.spec.tls.client is not None:
-        rules.append(_open([cluster.spec.tls.client.port], asked.clients, ours))
+        rules.append(_open([cluster.spec.tls.client.port], asked.clients, clients))
     if has_native_metrics(cluster):
         rules.append(_open([cluster.spec.metrics.port], asked.metrics, []))
     if cluster.spec.admin_server.enabled:

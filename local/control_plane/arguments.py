@@ -106,9 +106,6 @@ def _proxy(state: State) -> list[str]:
         # All nodes share one network, so one proxy serves them all under the first one's name.
         "--hostname-override=node-a",
         f"--bind-address={addresses.GATEWAY}",
-        # Pods share one bridge. Without this the answer of a Service's pod would go straight to
-        # the asking pod, which knows the Service's address only and drops it.
-        "--masquerade-all",
         # These may not be written in a user namespace.
         "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0",

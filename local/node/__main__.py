@@ -28,6 +28,9 @@ def _arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="the first back-off of a crashing container (a cluster has 10)",
     )
+    parser.add_argument(
+        "--without-policies", action="store_true", help="let NetworkPolicies be objects only"
+    )
     return parser.parse_args()
 
 
@@ -45,7 +48,13 @@ async def _run(arguments: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
     state = arguments.state.resolve()
     async with KubeClient.from_kubeconfig(arguments.kubeconfig) as client:
-        agent = Agent(client, places(arguments.nodes), state, arguments.restart_delay)
+        agent = Agent(
+            client,
+            places(arguments.nodes),
+            state,
+            restart_delay=arguments.restart_delay,
+            has_policies=not arguments.without_policies,
+        )
         api = KubeletApi(agent)
         with contextlib.suppress(asyncio.CancelledError):
             async with asyncio.TaskGroup() as group:

@@ -22,6 +22,7 @@ from local.node.network import NetworkFailure, PodNetworks
 from local.node.nodes import Place, keepers
 from local.node.pod import PodKeeper
 from local.node.services import Services
+from local.policies.enforcement import Enforcement
 
 REFRESH_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -44,7 +45,13 @@ class Agent:
     """All nodes of this program."""
 
     def __init__(
-        self, client: KubeClient, places: list[Place], state: Path, restart_delay: float
+        self,
+        client: KubeClient,
+        places: list[Place],
+        state: Path,
+        *,
+        restart_delay: float,
+        has_policies: bool,
     ) -> None:
         self._client = client
         self.places = places
@@ -56,6 +63,7 @@ class Agent:
             state=state,
             restart_delay=restart_delay,
             node_addresses={place.name: place.address for place in places},
+            policies=Enforcement(client, self._addresses) if has_policies else None,
         )
         self._pods = Mirror(client, "/api/v1/pods")
         self.keepers: dict[str, PodKeeper] = {}
@@ -72,6 +80,8 @@ class Agent:
         wanted += [mirror.run for mirror in (self._pods, *services.cluster.mirrors.values())]
         wanted += [services.cluster.services.run, services.events.run]
         wanted += [self._follow_pods, self._refresh_volumes]
+        if policies := self.services.policies:
+            wanted += [policies.run, *(mirror.run for mirror in policies.mirrors)]
         try:
             async with asyncio.TaskGroup() as group:
                 for work in wanted:
@@ -138,6 +148,12 @@ class Agent:
         for uid, keeper in self.keepers.items():
             if uid not in mine:
                 keeper.vanished()
+        if self.services.policies is not None:
+            self.services.policies.changed.set()
+
+    def _addresses(self) -> list[tuple[Object, str]]:
+        """Return the pods that have a network of their own, each with its address."""
+        return [(keeper.pod, keeper.address) for keeper in self.keepers.values() if keeper.address]
 
     def _update(self, keeper: PodKeeper, pod: Object) -> None:
         if pod["metadata"]["resourceVersion"] != keeper.pod["metadata"]["resourceVersion"]:

@@ -11,6 +11,9 @@ from pathlib import Path
 BRIDGE = "cni0"
 GATEWAY = "10.244.0.1"
 PREFIX = 16
+# A pod alone is its own network: what it sends to another pod goes through the platform's network,
+# which replaces a Service's address in the question and in the answer, and obeys the policies.
+POD_PREFIX = 32
 NAMESPACES = Path("/run/netns")
 COMMAND_SECONDS = 20.0
 
@@ -46,8 +49,8 @@ class AddressPool:
 class PodNetworks:
     """Makes and removes the networks of pods."""
 
-    def __init__(self) -> None:
-        self._pool = AddressPool()
+    def __init__(self, pool: AddressPool | None = None) -> None:
+        self._pool = pool or AddressPool()
 
     async def clean(self) -> None:
         """Start from nothing: remove what an earlier life of this program left behind."""
@@ -68,13 +71,12 @@ class PodNetworks:
                 f"netns add {name}\n"
                 f"link add {link} type veth peer name eth0 netns {name}\n"
                 f"link set {link} master {BRIDGE} up\n"
-                # A pod that calls itself through its Service comes back on the same port.
-                f"link set {link} type bridge_slave hairpin on\n"
             )
             await _ip(
-                f"address add {address}/{PREFIX} dev eth0\n"
+                f"address add {address}/{POD_PREFIX} dev eth0\n"
                 "link set lo up\n"
                 "link set eth0 up\n"
+                f"route add {GATEWAY} dev eth0\n"
                 f"route add default via {GATEWAY}\n",
                 namespace=name,
             )

@@ -127,6 +127,8 @@ class PodKeeper:
     async def _prepare(self) -> PodPlace:
         await self._mount_volumes()
         network = await self._attach()
+        if self._services.policies is not None:
+            await self._services.policies.settle()
         address = network[1] if network else self._around.host_address
         self._around = _with(self._around, pod_address=address, has_network=True)
         self._changed()

@@ -121,13 +121,15 @@ class PortForward:
             await self._websocket.send_bytes(data)
 
 
-def socket_inside(network: Path | None) -> socket.socket:
-    """A TCP socket of another network; a socket stays where it was made.
+def socket_inside(
+    network: Path | None, kind: socket.SocketKind = socket.SOCK_STREAM
+) -> socket.socket:
+    """A socket of another network; a socket stays where it was made.
 
     Entering a network is a thread's own matter, so this thread goes back to where it was.
     """
     if network is None:
-        return socket.socket()
+        return socket.socket(type=kind)
     libc = ctypes.CDLL(None, use_errno=True)
     with (
         Path("/proc/thread-self/ns/net").open("rb") as home,
@@ -135,7 +137,7 @@ def socket_inside(network: Path | None) -> socket.socket:
     ):
         _enter(libc, there.fileno())
         try:
-            return socket.socket()
+            return socket.socket(type=kind)
         finally:
             _enter(libc, home.fileno())
 

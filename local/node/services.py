@@ -14,6 +14,7 @@ from local.node.events import EventRecorder, Happening
 from local.node.images import Catalogue, Image, ImageName, image, parse_image_name
 from local.node.network import PodNetworks
 from local.node.pull import fetch, zookeeper_folder
+from local.policies.enforcement import Enforcement
 
 
 @dataclass(slots=True)
@@ -27,6 +28,8 @@ class Services:
     state: Path
     restart_delay: float
     node_addresses: dict[str, str]
+    # None where nobody is to obey them.
+    policies: Enforcement | None = None
     _pulls: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def pod_folder(self, uid: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from local.platform import addresses
@@ -21,10 +22,22 @@ def set_up(folder: Path) -> None:
     # A Service's address is replaced only after a route for it was found.
     _run("ip", "route", "add", addresses.SERVICE_NETWORK, "dev", addresses.BRIDGE)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    _forward_between_pods()
     # Anybody inside may open the low ports, as in a container.
     Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
     _hide_run_folder()
     _use_own_resolver(folder)
+
+
+def _forward_between_pods() -> None:
+    """What one pod sends to another goes through here, though both are on the same bridge."""
+    for interface in ("all", addresses.BRIDGE):
+        # Else each pod would be told to send to the other one directly.
+        Path(f"/proc/sys/net/ipv4/conf/{interface}/send_redirects").write_text("0")
+    # Where the machine has it, each packet would be filtered on the bridge as well.
+    for name in ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables"):
+        with suppress(OSError):
+            Path(f"/proc/sys/net/bridge/{name}").write_text("0")
 
 
 def _hide_run_folder() -> None:

@@ -16,6 +16,8 @@ CHECKOUT = Path(__file__).parents[2]
 NODES = 3
 EGRESS_VARIABLE = "ZOOKEEPER_FUNCTIONS_EGRESS"
 UPSTREAM_VARIABLE = "ZOOKEEPER_FUNCTIONS_UPSTREAM_PROXY"
+# No process of its own: the node obeys the NetworkPolicies.
+POLICIES = "policies"
 CONTROL_PLANE = ("etcd", "kube-apiserver")
 
 # The proxy has done its work when DNS is reached through its Service's address.
@@ -78,7 +80,7 @@ def parts(
     found = [
         *(Part(name, command) for name, command in control_plane.items()),
         _relay(state, sockets),
-        *(Part(name, command) for name, command in _python_parts(state, eventing).items()),
+        *(Part(name, command) for name, command in _python_parts(state, eventing, without).items()),
     ]
     return [
         replace(part, answers_on=ANSWERS_ON.get(part.name))
@@ -94,11 +96,14 @@ def _relay(state: State, sockets: HostSockets) -> Part:
     return Part("relay", command, tuple(descriptors.values()))
 
 
-def _python_parts(state: State, eventing: KnativeEventing | None) -> dict[str, list[str]]:
+def _python_parts(
+    state: State, eventing: KnativeEventing | None, without: Collection[str]
+) -> dict[str, list[str]]:
     folder = f"--state={state.folder}"
+    policies = ("--without-policies",) if POLICIES in without else ()
     return {
         "dns": _module(state, "local.dns", "network"),
-        "node": [*_module(state, "local.node", "node"), folder, f"--nodes={NODES}"],
+        "node": [*_module(state, "local.node", "node"), folder, f"--nodes={NODES}", *policies],
         "provisioner": [*_module(state, "local.provisioner", "provisioner"), folder],
         "eventing": _eventing(state, eventing),
         "serving": [

@@ -51,6 +51,12 @@ SMALL: Mapping[str, Any] = {
     "probes": {"readiness": {"periodSeconds": 1}},
 }
 
+# Lets no pod in but those that must: what the tests themselves send comes from the node.
+NOBODY: Mapping[str, Any] = {
+    name: [{"podSelector": {"matchLabels": {"app": "nobody"}}}]
+    for name in ("clients", "agents", "metrics", "adminServer")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:

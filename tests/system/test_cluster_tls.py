@@ -20,7 +20,7 @@ from local.platform.state import State
 from local.stores import place
 from tests import pages
 from tests.system.backups import ENDED, Asked, backup, give_keys, location, restore
-from tests.system.clusters import Cluster
+from tests.system.clusters import NOBODY, Cluster
 from tests.system.writing import continuous_writes
 
 pytestmark = [pytest.mark.system, pytest.mark.soak]
@@ -126,7 +126,7 @@ def test_servers_learn_tls_and_forget_it_again(
     make, turn_on, client, _, _, _, turn_off = _blocks()
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
-    small.apply(replicas=3)
+    small.apply(replicas=3, networkPolicy=NOBODY)
     small.until_settled(120)
     assert REFUSED not in _greeted(small)
     manual.run(make)
@@ -150,7 +150,8 @@ def test_servers_are_closed_to_clients_without_tls_and_opened_again(
     small = Cluster(cluster.platform, namespace, "small")
     manual = Manual(small, tmp_path).prepare()
     manual.run(make)
-    small.apply(replicas=3, tls={"client": {"secretName": "small-tls", "plaintext": True}})
+    client = {"secretName": "small-tls", "plaintext": True}
+    small.apply(replicas=3, tls={"client": client}, networkPolicy=NOBODY)
     small.until_settled(120)
     assert _plainly_answered(small) == [True] * 3
     _close(small, manual, close)

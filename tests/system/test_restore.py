@@ -26,7 +26,7 @@ from tests.system.backups import (
     location,
     restore,
 )
-from tests.system.clusters import FUNCTIONS_NAMESPACE, Cluster
+from tests.system.clusters import FUNCTIONS_NAMESPACE, NOBODY, Cluster
 from tests.system.faults import api_server_away, fault
 from tests.system.rest import Manifest
 from tests.system.writing import unchecked_writes
@@ -34,8 +34,11 @@ from tests.system.writing import unchecked_writes
 # `make test` restores by the page (test_backup_manual.py); these take twice as long.
 pytestmark = [pytest.mark.system, pytest.mark.soak]
 
-# Nodes with a time to live are among the data.
-WITH_TTL = {"jvmFlags": ["-Dzookeeper.extendedTypesEnabled=true"]}
+# Nodes with a time to live are among the data; and only those who must come in may.
+WITH_TTL = {
+    "jvmFlags": ["-Dzookeeper.extendedTypesEnabled=true"],
+    "networkPolicy": NOBODY,
+}
 
 
 @dataclass(frozen=True, slots=True)

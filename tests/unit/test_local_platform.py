@@ -155,6 +155,14 @@ def test_the_control_plane_starts_in_order_and_parts_can_be_left_out(tmp_path: P
     assert set(names) - {part.name for part in without} == {"node", "dns"}
 
 
+def test_policies_can_be_left_to_be_objects_only(tmp_path: Path) -> None:
+    def node(*without: str) -> list[str]:
+        found = parts(State(tmp_path), PROGRAMS, SOCKETS, without)
+        return next(list(part.command) for part in found if part.name == "node")
+
+    assert node("policies") == [*node(), "--without-policies"]
+
+
 def test_only_the_relay_gets_the_hosts_sockets(tmp_path: Path) -> None:
     found = parts(State(tmp_path), PROGRAMS, SOCKETS, ())
     assert {part.name: part.descriptors for part in found if part.descriptors} == {

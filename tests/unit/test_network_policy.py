@@ -93,6 +93,13 @@ def test_a_list_of_peers_closes_a_port_to_all_others_but_us(asked: str, closed: 
     assert _ports(BACKUP, **spec) >= ours
 
 
+def test_a_client_in_a_servers_pod_gets_in_whoever_else_may() -> None:
+    spec = {"networkPolicy": {"clients": [SHOP], "agents": [SHOP], "metrics": [SHOP]}}
+    assert _ports(SERVER, **spec) == {CLIENT, FOLLOWER, ELECTION}
+    assert _ports(SERVER, **spec, tls={"client": {"secretName": "certs"}}) >= {CLIENT, 2281}
+    assert _ports(OTHER_SERVER, **spec) == set()
+
+
 def test_who_may_read_the_metrics_may_ask_the_agents_for_theirs() -> None:
     other = {"podSelector": {"matchLabels": {"app": "other"}}}
     spec = {"networkPolicy": {"metrics": [SHOP], "agents": [other]}}
