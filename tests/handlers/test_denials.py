@@ -42,6 +42,7 @@ class Policed(MemoryKube):
         self.denied: set[Kind] = set()
         self.may_go: set[Kind] = set()
         self.asked = 0
+        self.sentence = SAID
 
     def apply(
         self, manifest: Manifest, *, manager: str, subresource: str = "", force: bool = False
@@ -65,7 +66,7 @@ class Policed(MemoryKube):
     def _check(self, ref: Ref) -> None:
         if ref.kind in self.denied:
             self.asked += 1
-            raise Denied(SAID)
+            raise Denied(self.sentence)
 
 
 def policed(*kinds: Kind) -> tuple[Simulation, Policed]:
@@ -155,20 +156,6 @@ def test_a_budget_that_is_denied_says_so_although_the_servers_are_as_wanted() ->
     simulation.settle()
     assert simulation.condition("Scaled") == ("True", "AsWanted")
     assert len(kube.list(POD_DISRUPTION_BUDGET, NAMESPACE)) == 1
-
-
-def test_what_is_worse_than_a_denial_is_said_in_its_place(serving: Simulation) -> None:
-    simulation, _ = policed_later(serving, POD_DISRUPTION_BUDGET)
-    simulation.apply(replicas=5)
-    simulation.settle()
-    for name in ("zk-0", "zk-1"):
-        simulation.broken_pods.add(name)
-        simulation.remove_pod(name)
-    simulation.settle()
-    assert simulation.condition("Scaled") == ("False", "NoQuorum")
-    simulation.broken_pods.clear()
-    simulation.settle()
-    assert simulation.condition("Scaled") == ("False", "Denied")
 
 
 def test_a_stop_that_is_denied_says_so_and_is_made_once_it_is_allowed(serving: Simulation) -> None:
@@ -286,6 +273,10 @@ def test_a_backup_that_is_denied_says_so_and_is_made_once_it_is_allowed(
     kube.asked, written = 0, len(kube.writes)
     assert simulation.deliver("backup", NIGHTLY).status == 204
     assert (kube.asked, len(kube.writes)) == (1, written), "a write is an event, and a next look"
+    kube.sentence = "exceeded quota: another"
+    simulation.settle()
+    assert kube.sentence in (simulation.backup().status.message or "")
+    assert len(warnings(simulation)) == 1, "it is still the same news"
     kube.denied.clear()
     simulation.settle()
     assert scheduled(simulation) == ("True", "AsWanted")

@@ -125,6 +125,13 @@ def test_what_kubernetes_refuses_is_no_news_of_the_member_list() -> None:
     assert plan_refused_change(after(_moving(), plan), Refused("forbidden"), NOW) == ()
 
 
+def test_what_is_worse_than_a_denial_is_said_in_its_place() -> None:
+    seen = {"type": "Scaled", "status": "False", "reason": "NoQuorum", "observedGeneration": 1}
+    assert plan_refused_change(_moving(conditions=[seen]), Refused("forbidden"), NOW) == ()
+    old = _moving(conditions=[{**seen, "observedGeneration": 0}])
+    assert told(plan_refused_change(old, Refused("forbidden"), NOW)) == ["Denied"]
+
+
 def test_a_refused_step_stands_until_another_is_to_be_taken() -> None:
     known = after(_moving(), plan_refused_change(_moving(), NO, NOW))
     stands = standing(known, STEP)
