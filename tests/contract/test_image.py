@@ -54,6 +54,7 @@ def serving(image: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_all_that_is_copied_into_the_image_exists() -> None:
+    """Guards against C28: a build that names a missing file."""
     assert sources() == ["requirements/runtime.txt", "functions", "LICENSE", "Procfile"]
     assert [name for name in sources() if not (REPOSITORY / name).exists()] == []
 
