@@ -24,14 +24,13 @@ INCIDENT = "$(kubectl get zkcluster small -o jsonpath={.status.incident})"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, the cluster it speaks of, and what the reader has to have happen meanwhile.
+    """A page, and what the reader has to have happen meanwhile to the cluster `small`.
 
     `before`: the beginning of a command to what happens before the first of that kind.
     `instead`: what every reader has to put in with a name of their own.
     """
 
     name: str
-    cluster: str = "small"
     replicas: int = 3
     spec: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -121,12 +120,12 @@ PAGES = (
     pytest.param(Page("docs/operations/scale.md"), id="scale", marks=soak),
     pytest.param(Page("docs/operations/roll.md"), id="roll", marks=soak),
     pytest.param(
-        Page("docs/operations/upgrade-zookeeper.md", "my-cluster", spec={"version": "3.8.4"}),
+        Page("docs/operations/upgrade-zookeeper.md", spec={"version": "3.8.4"}),
         id="upgrade",
         marks=soak,
     ),
     pytest.param(Page("docs/operations/stop-and-wake.md"), id="stop-and-wake", marks=soak),
-    pytest.param(Page("docs/operations/spread.md", "zk"), id="spread", marks=soak),
+    pytest.param(Page("docs/operations/spread.md"), id="spread", marks=soak),
     pytest.param(
         Page(
             "docs/operations/lost-disk.md",
@@ -165,7 +164,7 @@ PAGES = (
 def test_every_command_of_the_page_works(
     product: Platform, namespace: str, tmp_path: Path, page: Page
 ) -> None:
-    cluster = Cluster(product, namespace, page.cluster)
+    cluster = Cluster(product, namespace, "small")
     if not page.makes:
         cluster.apply(page.replicas, **{**SMALL, **page.spec})
         cluster.until_settled(120)
