@@ -239,10 +239,10 @@ def installed(own: Platform, request: pytest.FixtureRequest) -> Iterator[str]:
     # Helm makes it anew, and uninstalling leaves it.
     own.kubectl("delete", "namespace", FUNCTIONS_NAMESPACE, "--ignore-not-found")
     run(own, f"{commands('install.md', 'Helm')[0]} --take-ownership --set {request.param}")
-    own.kubectl(
-        *("wait", "broker,trigger,apiserversource,pingsource", "--all", "--timeout=120s"),
-        *("--for=condition=Ready", "-n", FUNCTIONS_NAMESPACE),
-    )
+    if request.param == "serving=deployments":
+        run(own, *commands("install.md", "Without Knative Serving"))
+    else:
+        run(own, commands("install.md", "Install")[1])
     yield str(request.param)
     run(own, "helm uninstall zookeeper-functions -n zookeeper-functions")
     assert remains(own) == []
