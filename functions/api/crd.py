@@ -61,6 +61,7 @@ KINDS = (
             _column("Operation", ".status.operation.type"),
             _AGE,
             _column("Scaled", ".status.conditions[?(@.type=='Scaled')].reason", wide=True),
+            _column("Updated", ".status.conditions[?(@.type=='Updated')].reason", wide=True),
             _column("Endpoint", ".status.endpoints.client", wide=True),
         ),
         rules=(NAME_RULE,),

@@ -14,7 +14,7 @@ from functions.api.cluster import ZooKeeperCluster
 from functions.api.errors import FunctionError, Refused
 from functions.api.kinds import POD, Ref
 from functions.manifests.budget import SAFE_VOTERS
-from functions.manifests.names import server_id
+from functions.manifests.names import pod_name, server_id
 from functions.planning import operation
 from functions.planning.denial import DENIED, denied, say_and_try
 from functions.planning.ensemble import SeenServers
@@ -150,9 +150,11 @@ def _resting(cluster: ZooKeeperCluster, seen: Seen) -> Verdict | None:
 
 def _at_the_end(cluster: ZooKeeperCluster, seen: Seen) -> Verdict:
     """Every pod is new: the roll ends when the last one it replaced serves."""
-    is_rolling = cluster.status.operation is not None and cluster.status.operation.type == MOVER
-    if is_rolling and (missing := _not_serving(cluster, seen)):
-        return _wait("Rolling", f"Every pod is replaced; waits for {', '.join(missing)}.")
+    if _was_rolling(cluster) and step_of(cluster) is None:
+        if unwell := [pod for pod in seen.pods if not _answers(cluster, pod, seen)]:
+            return _blocked(unwell, "Every pod is replaced")
+        if missing := _not_serving(cluster, seen):
+            return _wait("Rolling", f"Every pod is replaced; waits for {', '.join(missing)}.")
     return Verdict(Wanted(UPDATED, "True", "AsWanted", "Every pod is of the newest revision."))
 
 
@@ -199,9 +201,9 @@ def _answers(cluster: ZooKeeperCluster, pod: SeenPod, seen: Seen) -> bool:
 
 
 def _not_serving(cluster: ZooKeeperCluster, seen: Seen) -> list[str]:
-    """Return every voter without a serving pod."""
+    """Return every voter without a serving pod, by the pod's name."""
     serving = {server_id(cluster, pod.name) for pod in seen.pods if _serves(cluster, pod, seen)}
-    return [f"server {number}" for number in sorted(voters(cluster) - serving)]
+    return [pod_name(cluster, number - 1) for number in sorted(voters(cluster) - serving)]
 
 
 def _was_rolling(cluster: ZooKeeperCluster) -> bool:
