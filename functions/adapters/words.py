@@ -74,7 +74,7 @@ def exchange(
     except TimeoutError as error:
         raise Unavailable(f"{where} did not answer `{what}` within {timeout:g} s.") from error
     except OSError as error:
-        raise Unavailable(f"{where} cannot be asked `{what}`: {error}") from error
+        raise Unavailable(f"{where} cannot be asked `{what}`: {error.strerror or error}") from error
 
 
 def parse_stats(text: str, where: str) -> ServerStats:

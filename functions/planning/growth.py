@@ -11,6 +11,7 @@ from typing import assert_never
 
 from functions.api.cluster import ZooKeeperCluster
 from functions.api.kinds import PERSISTENT_VOLUME_CLAIM, POD, Ref
+from functions.manifests.names import pod_name
 from functions.manifests.server_config import server_line
 from functions.planning import operation, refusal
 from functions.planning.client_ports import are_alike, askable, change, corrected_lines
@@ -108,7 +109,7 @@ def condition_of(cluster: ZooKeeperCluster, move: Move | None, seen: SeenEnsembl
         return Wanted(SCALED, "False", move.reason, f"{move.sentence} ({there}.)")
     if refused := refusal.standing(cluster, operation_of(cluster, move)):
         return refused
-    return Wanted(SCALED, "False", "Scaling", f"{_sentence(move)} ({there}.)")
+    return Wanted(SCALED, "False", "Scaling", f"{_sentence(cluster, move)} ({there}.)")
 
 
 def _described(cluster: ZooKeeperCluster) -> str:
@@ -131,7 +132,7 @@ def make(
         return ()
     step = operation_of(cluster, move)
     if recorded := operation.take(cluster, step, now):
-        return (_news(move), *recorded)
+        return (_news(cluster, move), *recorded)
     if released := refusal.release(cluster, step):
         return released
     return (*_steps(cluster, move, servers, found), LookAgain())
@@ -157,12 +158,17 @@ def operation_of(cluster: ZooKeeperCluster, move: Change) -> Step:
             assert_never(move)
 
 
-def _sentence(move: Change) -> str:
+def _server(cluster: ZooKeeperCluster, number: int) -> str:
+    """Return both names of a server: people see pods, ZooKeeper's own logs its id."""
+    return f"Server {number} ({pod_name(cluster, number - 1)})"
+
+
+def _sentence(cluster: ZooKeeperCluster, move: Change) -> str:
     match move:
         case AddMember(id=number, role=role):
-            return f"Server {number} becomes a member ({role})."
+            return f"{_server(cluster, number)} becomes a member ({role})."
         case RemoveMember(id=number):
-            return f"Server {number} is taken out of the ensemble."
+            return f"{_server(cluster, number)} is taken out of the ensemble."
         case RunServers(replicas=replicas):
             return f"The number of pods becomes {replicas}."
         case CorrectList():
@@ -183,11 +189,11 @@ def _named(move: RemoveVolumes) -> str:
     return ", ".join(name for name, _ in move.claims)
 
 
-def _news(move: Change) -> Announce:
+def _news(cluster: ZooKeeperCluster, move: Change) -> Announce:
     if isinstance(move, ReplacePod):
-        return Announce("Warning", "PodReplaced", _sentence(move), move.uid)
+        return Announce("Warning", "PodReplaced", _sentence(cluster, move), move.uid)
     version = getattr(move, "from_config", 0)
-    return Announce("Normal", "Scaling", _sentence(move), f"{version:x}")
+    return Announce("Normal", "Scaling", _sentence(cluster, move), f"{version:x}")
 
 
 def _steps(

@@ -145,16 +145,22 @@ def available(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> Wan
     told = f"{len(serving)} of {counted(count, 'voter')} serve"
     if len(serving) >= needed and leader(reports) is not None:
         return Wanted(AVAILABLE, "True", "QuorumServes", f"{told}, {needed} are needed.")
-    if sum(r.is_unreachable for r in reports if r.id in member_ids) >= needed:
-        return Wanted(
-            AVAILABLE,
-            "Unknown",
-            "Unreachable",
-            "The pods are ready, but their addresses cannot be reached from the functions.",
-        )
-    missing = "; ".join(_missing(cluster, reports)) or "no server leads"
-    told = f"{told}, {needed} are needed: {missing}.{_pointer(cluster)}"
+    silent = [r.name for r in reports if r.is_unreachable and r.id in member_ids]
+    if len(silent) >= needed:
+        return Wanted(AVAILABLE, "Unknown", "Unreachable", _silence(silent))
+    missing = list(_missing(cluster, reports))
+    if len(serving) >= needed:
+        missing.append("no server leads")
+    told = f"{told}, {needed} are needed: {'; '.join(missing)}.{_pointer(cluster)}"
     return Wanted(AVAILABLE, "False", "NoQuorum", told)
+
+
+def _silence(names: Sequence[str]) -> str:
+    """Return what is the case with ready pods that nobody hears: the two cannot be told apart."""
+    return (
+        f"The pods {', '.join(names)} are ready, but do not answer the functions: the servers "
+        "hang, or the functions cannot reach their addresses."
+    )
 
 
 def _pointer(cluster: ZooKeeperCluster) -> str:
@@ -181,7 +187,7 @@ def _all_serve(count: int) -> str:
 def _missing(cluster: ZooKeeperCluster, reports: Sequence[ServerReport]) -> tuple[str, ...]:
     member_ids = voters(cluster)
     return tuple(
-        f"{report.name} {report.message or _why_no_vote(report)}"
+        f"{report.name} {report.message.rstrip('.') or _why_no_vote(report)}"
         for report in reports
         if report.id in member_ids and not report.is_voting
     )

@@ -249,11 +249,13 @@ def _write(
 
 
 def _warnings(cluster: ZooKeeperCluster, *conditions: Wanted) -> Plan:
-    return tuple(
-        Announce("Warning", wanted.reason, wanted.message, since(cluster, wanted.type))
+    """Warn of what turned bad, once: two conditions may have the same sentence."""
+    bad = {
+        (wanted.reason, wanted.message): since(cluster, wanted.type)
         for wanted in conditions
         if wanted.status == "False" and wanted.reason not in QUIET and _is_news(cluster, wanted)
-    )
+    }
+    return tuple(Announce("Warning", *said, turned) for said, turned in bad.items())
 
 
 def _is_news(cluster: ZooKeeperCluster, wanted: Wanted) -> bool:

@@ -141,7 +141,9 @@ def _container_trouble(container: Manifest) -> str:
     if waiting and waiting.get("reason") not in _NORMAL:
         return _sentence(container, waiting)
     if ended and ended.get("exitCode") != 0:
-        return _sentence(container, ended)
+        why = f" ({ended['reason']})" if "reason" in ended else ""
+        how = f"ended with exit code {ended.get('exitCode')}{why}"
+        return _sentence(container, {**ended, "reason": how})
     return ""
 
 

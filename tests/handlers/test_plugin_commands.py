@@ -169,6 +169,7 @@ def test_a_restore_asks_and_follows_every_step(backed_up: Plugin) -> None:
     assert asked["source"]["s3"]["bucket"] == "backups"
     assert asked["source"]["s3"]["key"].startswith("default/first/once/")
     assert said[-1].startswith("small serves the backup, up to zxid 0x")
+    assert "restore (ZooKeeperRestore back): nothing to do" in backed_up.run("plan", "small")
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""], ids=["no", "enter", "end-of-input"])

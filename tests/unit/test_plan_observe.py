@@ -107,6 +107,44 @@ def test_conditions_tell_what_is_missing(
     assert part in message(plan, "QuorumHealthy")
 
 
+@pytest.mark.parametrize(
+    ("pods", "answers", "said"),
+    [
+        pytest.param(
+            (PODS[0], pod("zk-1", is_deleting=True), PODS[2]),
+            _answers("follower", "", "follower"),
+            "2 of 3 voters serve, 2 are needed: zk-1 is being stopped; no server leads.",
+            id="the-leader-stops",
+        ),
+        pytest.param(
+            PODS,
+            _answers("follower", "follower", "follower"),
+            "3 of 3 voters serve, 2 are needed: no server leads.",
+            id="nobody-leads-yet",
+        ),
+        pytest.param(
+            PODS,
+            {**_answers("", "", ""), "zk-0": "is slow."},
+            "0 of 3 voters serve, 2 are needed: zk-0 is slow; zk-1 runs without a quorum; "
+            "zk-2 runs without a quorum.",
+            id="an-answer-is-a-sentence-already",
+        ),
+        pytest.param(
+            PODS,
+            {"zk-0": "is slow.", "zk-1": "is slow.", "zk-2": stats("")},
+            "The pods zk-0, zk-1 are ready, but do not answer the functions: the servers hang, or "
+            "the functions cannot reach their addresses.",
+            id="a-majority-is-silent",
+        ),
+    ],
+)
+def test_who_is_missing_is_told_in_one_sentence(
+    pods: tuple[SeenPod, ...], answers: dict[str, Answer], said: str
+) -> None:
+    plan = plan_observe(cluster(COMPLETED), pods, answers, None, NOW)
+    assert message(plan, "Available") == said
+
+
 def test_a_pod_that_is_being_stopped_serves_but_is_not_ready() -> None:
     pods = (*PODS[:2], pod("zk-2", is_deleting=True))
     plan = plan_observe(

@@ -49,14 +49,14 @@ def _container(**state: Any) -> dict[str, Any]:
         ),
         pytest.param(
             {"containerStatuses": [_container(terminated={"exitCode": 1, "reason": "Error"})]},
-            "zookeeper Error", id="failed",
+            "zookeeper ended with exit code 1 (Error)", id="failed",
         ),
         pytest.param(
             {"containerStatuses": [_container(terminated={"exitCode": 0})]}, "", id="ended-well",
         ),
         pytest.param(
             {"containerStatuses": [_container(terminated={"exitCode": 137})]},
-            "zookeeper failed", id="killed-without-a-reason",
+            "zookeeper ended with exit code 137", id="killed-without-a-reason",
         ),
         pytest.param(
             {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]},
