@@ -40,6 +40,7 @@ SAYS = {
     "backup": ("Completed", "Scheduled", "Recent"),
     "restore": ("Staged", "Restored"),
 }
+OVER = frozenset({"restarted", "failed"})
 ASKS_SERVERS = frozenset({"scale", "roll", "observe", "restore"})
 
 
@@ -135,8 +136,13 @@ def _planned(
 
 
 def _waits(function: str, kube: DryKube, ref: Ref) -> Iterator[str]:
-    """Yield what the function says it waits for, with this plan carried out."""
+    """Yield what the function says it waits for, with this plan carried out.
+
+    What a restore left as it is once it is over (nothing is staged any more) is no wait.
+    """
     status = (kube.get(ref) or {}).get("status", {})
+    if function == "restore" and status.get("status") in OVER:
+        return
     for told in status.get("conditions", ()):
         if told["type"] in SAYS[function] and told["status"] != "True":
             yield sentence(told)
