@@ -40,6 +40,15 @@ CLUSTER = {
     "metadata": {"name": "small", "finalizers": ["zookeeper.example.com/clear"]},
     "spec": {"version": "3.9.5"},
 }
+OF_AN_ENSEMBLE = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {
+        "name": "small",
+        "labels": {"app.kubernetes.io/managed-by": "zookeeper-functions"},
+    },
+    "spec": {"podSelector": {}},
+}
 
 Shell = Callable[..., str]
 
@@ -97,6 +106,20 @@ def test_what_is_installed_is_removed_and_the_definitions_stay(shell: Shell) -> 
     upgrade = commands("upgrade.md", "Upgrade the functions")[0]
     assert "serverside-applied" in shell(upgrade)
     shell(*commands("uninstall.md", "Uninstall"), "kubectl delete zkcluster --all")
+
+
+def test_what_the_components_brought_is_removed_and_what_ensembles_have_stays(shell: Shell) -> None:
+    parts = ("admission/secrets", "admission/status", "network-policy/policy")
+    shell(
+        "kubectl create namespace zookeeper-functions --dry-run=client -o yaml | kubectl apply -f -"
+    )
+    shell("kubectl apply -f " + " -f ".join(f"config/components/{part}.yaml" for part in parts))
+    shell("kubectl create -n zookeeper-functions -f -", input=yaml.safe_dump(OF_AN_ENSEMBLE))
+    kinds = "validatingadmissionpolicybinding,validatingadmissionpolicy,networkpolicy"
+    assert len(shell(f"kubectl get {kinds} -A -o name").split()) == 6
+    shell(*commands("uninstall.md", "Components and monitoring"))
+    left = shell(f"kubectl get {kinds} -A -o name").split()
+    assert left == ["networkpolicy.networking.k8s.io/small"]
 
 
 def test_an_ensemble_is_released_by_one_command_and_all_by_another(shell: Shell) -> None:
