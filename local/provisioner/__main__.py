@@ -44,10 +44,13 @@ class Provisioner:
     async def _look(self) -> None:
         classes = {name: found for (_, name), found in self._classes.objects.items()}
         for claim in list(self._claims.objects.values()):
+            found_class = classes.get(claim["spec"].get("storageClassName") or "")
+            if found_class is None:
+                continue
             if volumes.is_wanted(claim, classes):
-                await self._make(claim, classes[claim["spec"]["storageClassName"]])
+                await self._make(claim, found_class)
             elif size := volumes.grown_size(claim):
-                await self._grow(claim, size)
+                await self._grow(claim, found_class, size)
         for found in list(self._volumes.objects.values()):
             if volumes.is_to_be_removed(found):
                 await self._remove(found)
@@ -68,11 +71,13 @@ class Provisioner:
         else:
             log.info("made %s", wanted["metadata"]["name"])
 
-    async def _grow(self, claim: Object, size: str) -> None:
-        """A folder has no size of its own, so growing is a matter of saying so."""
+    async def _grow(self, claim: Object, found: Object, size: str) -> None:
+        """A folder has no size of its own, so growing is a matter of saying so; memory has one."""
         bound = self._volumes.objects.get(("", claim["spec"].get("volumeName", "")))
         if bound is None or not volumes.is_ours(bound):
             return
+        if room := volumes.memory_bytes(claim, found):
+            await memory.grow(self._folder / bound["metadata"]["name"], room)
         capacity = {"capacity": {"storage": size}}
         await self._client.merge(f"{VOLUMES}/{bound['metadata']['name']}", {"spec": capacity})
         metadata = claim["metadata"]

@@ -15,6 +15,11 @@ async def give(folder: Path, size: int) -> None:
         await _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "volume", str(folder))
 
 
+async def grow(folder: Path, size: int) -> None:
+    """Give the file system there more room, also under those who use it."""
+    await _run("mount", "-o", f"remount,size={size}", str(folder))
+
+
 async def take_back(folder: Path) -> None:
     """Take it away, also from under a process that has yet to end."""
     if os.path.ismount(folder):

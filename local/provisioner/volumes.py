@@ -45,7 +45,7 @@ def sized_class() -> Object:
         "parameters": {MEDIUM: "Memory"},
         "volumeBindingMode": "WaitForFirstConsumer",
         "reclaimPolicy": "Delete",
-        "allowVolumeExpansion": False,
+        "allowVolumeExpansion": True,
     }
 
 

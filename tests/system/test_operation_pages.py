@@ -19,6 +19,10 @@ pytestmark = pytest.mark.system
 
 HEALTHY = "kubectl wait zkcluster/small --for=condition=QuorumHealthy --timeout=90s"
 SCALED = '{.status.conditions[?(@.type=="Scaled")].reason}'
+MISSING = (
+    "kubectl get zkcluster small -o "
+    "jsonpath='{.status.conditions[?(@.type==\"QuorumHealthy\")].message}'"
+)
 INCIDENT = "$(kubectl get zkcluster small -o jsonpath={.status.incident})"
 
 
@@ -126,6 +130,24 @@ PAGES = (
     ),
     pytest.param(Page("docs/operations/stop-and-wake.md"), id="stop-and-wake", marks=soak),
     pytest.param(Page("docs/operations/spread.md"), id="spread", marks=soak),
+    pytest.param(Page("docs/operations/connect.md"), id="connect", marks=soak),
+    pytest.param(Page("docs/operations/delete.md", is_gone=True), id="delete", marks=soak),
+    pytest.param(Page("docs/operations/drain.md"), id="drain", marks=soak),
+    pytest.param(
+        Page(
+            "docs/operations/full-disk.md",
+            spec={"storage": {"size": "128Mi", "storageClassName": "sized"}},
+            before={
+                "kubectl get zkcluster": (
+                    "python -m local fault fill small-1",
+                    f"until {MISSING} | grep -q CrashLoopBackOff; do sleep 0.3; done",
+                )
+            },
+            instead={"20Gi": "256Mi"},
+        ),
+        id="full-disk",
+        marks=soak,
+    ),
     pytest.param(
         Page(
             "docs/operations/lost-disk.md",
