@@ -408,7 +408,7 @@ def test_nothing_is_changed_while_a_certificate_is_not_usable() -> None:
     of = cluster(STARTED, tls={"quorum": {"secretName": "missing"}}, replicas=5)
     plan = _plan(of, _seen(cluster(STARTED)))
     assert [kind for kind in kinds(plan) if kind is not Announce] == [WriteStatus]
-    assert told(plan) == ["CertificateUnusable"] * 2
+    assert told(plan) == ["CertificateUnusable"]
     assert condition(plan, "Reconciled") == ("False", "CertificateUnusable")
     assert condition(plan, "Secured") == ("False", "CertificateUnusable")
     assert "missing is not there" in message(plan, "Reconciled")
