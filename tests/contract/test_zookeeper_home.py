@@ -40,6 +40,8 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+# It starts a server of its own to see which classes are read: ten seconds.
+@pytest.mark.soak
 def test_servers_run_from_the_distribution_that_zookeeper_home_names(
     distribution: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
