@@ -7,6 +7,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # What `make e2e` and `make install-yaml` install.
 OVERLAY ?= knative
+# What `make image` makes, on which base image, by which program, and with which more flags.
+IMAGE ?= zookeeper-functions:latest
+BASE ?=
+ENGINE ?= $(firstword $(foreach each,podman docker buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
+BUILD_FLAGS ?=
 INSTALLED := .venv/installed
 # Renders the documentation; apart from .venv, which everything else runs in.
 DOCS := build/docs-environment
@@ -26,7 +31,7 @@ CHOSEN = $(if $(SCENARIOS),-k "$(SCENARIOS)")
 # CI and the demo never touch a cluster that KUBECONFIG names: only `make e2e` does.
 unexport KUBECONFIG
 
-.PHONY: help setup demo down status test soak e2e check model golden crds docs lock install-yaml bench clean
+.PHONY: help setup demo down status test soak e2e check model golden crds docs lock install-yaml image bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -96,6 +101,10 @@ install-yaml: setup ## Write the install as one file, build/install.yaml (OVERLA
 	@mkdir -p build
 	@$(BIN)/python -m local.kustomize config/overlays/$(OVERLAY) > build/install.yaml
 	@echo "build/install.yaml: kubectl apply --server-side -f build/install.yaml"
+
+image: ## Build the container image with podman, docker or buildah (IMAGE=name:tag, BASE=, BUILD_FLAGS=)
+	@engine="$(ENGINE)"; test -n "$$engine" || { echo "make image builds with podman, docker or buildah, and none of them works here: install one (apt-get install buildah), or say which with ENGINE=" >&2; exit 2; }; \
+	$$engine build -f Containerfile -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
 
 bench: setup ## Print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks

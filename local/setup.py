@@ -33,7 +33,7 @@ def _complete() -> int:
 
     packages = _missing_packages()
     if packages:
-        _install(packages)
+        install(packages)
     problems = [*requirements.missing(), *_missing_python(), *_missing_go()]
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -52,7 +52,7 @@ def _missing_packages() -> list[str]:
     return sorted(absent if _has_venv() else {*absent, "python3-venv"})
 
 
-def _install(packages: list[str]) -> None:
+def install(packages: list[str]) -> None:
     """Install Debian packages where that is allowed; what is still missing is said afterwards."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return

@@ -36,6 +36,7 @@ RUN_BY: Mapping[str, tuple[str, ...]] = {
     "docs/operations/install.md": (
         "tests/system/test_install.py",
         "tests/contract/test_overlays.py",
+        "tests/contract/built_image.py",
     ),
     "docs/operations/uninstall.md": (
         "tests/contract/test_install_pages.py",

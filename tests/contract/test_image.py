@@ -1,159 +1,242 @@
-"""The image, built as the Containerfile says: it runs everything, and is never written.
-
-No container engine is needed (container_build.py); that one builds the same is not shown here.
-"""
+"""The container image as it comes out of a build (built_image.py): what is in it, whose it is, and
+that everything in it starts as a cluster starts it. What the Containerfile says is looked at in
+tests/unit/test_containerfile.py."""
 
 from __future__ import annotations
 
+import json
+import re
+import stat
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
 
+from kubectl_zk.verifying import verify_job
 from local.serving.procfile import read
 from tests.contract.api_server import REPOSITORY
-from tests.contract.container_build import Stage, build, instructions, sources
+from tests.contract.built_image import Image, built
 from tests.contract.processes import free_ports, running, until
+from tests.contract.rendered import Manifest, overlay
+from tests.contract.store_servers import RealSide, oss_server, s3_server
+from tests.contract.test_kube_backup_jobs import backup
+from tests.contract.test_pod_security import OURS, cluster, templates
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.soak]
 
-ANYBODY = 123456
+OWN = 65532
+# What a cluster chooses that gives each namespace users of its own.
+ANYBODY = 1000710000
 PROCFILE = read(REPOSITORY / "Procfile")
-PROGRAMS = sorted(
+EVENTS = REPOSITORY / "tests" / "events"
+PROGRAMS = {
     path.stem
     for path in (REPOSITORY / "functions" / "pods").glob("*.py")
     if '__name__ == "__main__"' in path.read_text()
-)
-SECONDS = 60
+}
+SECONDS = 300
+KEY = "default/it/once/it"
+STRUCTURED = "application/cloudevents+json"
+# Measured: 107 MB. Half of that more would be a dependency that nobody meant to bring along.
+LARGEST_MB = 140
+# The flags of byte code that is believed without a look at its source (PEP 552).
+UNCHECKED = 1
+# What `python -v` says of a module whose source it had to compile.
+COMPILED = re.compile(r"# code object from '([^']+\.py)'")
+KUBECONFIG = """
+{apiVersion: v1, kind: Config, current-context: it,
+ contexts: [{name: it, context: {cluster: it, user: me}}],
+ clusters: [{name: it, cluster: {server: "https://127.0.0.1:9"}}],
+ users: [{name: me, user: {token: secret}}]}
+"""
+CONNECT = f"""
+import os, pathlib
+pathlib.Path("/tmp/config").write_text({KUBECONFIG!r})
+os.environ["KUBECONFIG"] = "/tmp/config"
+from functions.runtime.connect import connect
+connect()
+print("connected")
+"""
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return build(tmp_path_factory.mktemp("image"))
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    with built(tmp_path_factory.mktemp("image")) as image:
+        yield image
+
+
+def _files(root: Path) -> dict[str, Path]:
+    return {str(path.relative_to(root)): path for path in root.rglob("*")}
 
 
 @pytest.fixture(scope="module")
-def serving(image: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    """Every line of the Procfile, running as somebody: the port of each function."""
-    folder = tmp_path_factory.mktemp("logs")
-    ports = dict(zip(PROCFILE, free_ports(len(PROCFILE)), strict=True))
-    with ExitStack() as stack:
-        for name, line in PROCFILE.items():
-            given = Stage("image", image.root, image.workdir, image.user, dict(image.env))
-            given.env["PORT"] = str(ports[name])
-            # As deployed: only /tmp, an emptyDir, can be written to.
-            command = given.command(["sh", "-c", f"exec {line}"], user=ANYBODY)
-            at = command.index("--chdir")
-            command[at:at] = ["--tmpfs", "/tmp"]
-            stack.enter_context(running(command, folder / name))
-        yield ports
+def added(image: Image) -> dict[str, Path]:
+    """Everything in the image that its base has not."""
+    base, found = _files(image.base), _files(image.root)
+    return {name: found[name] for name in found.keys() - base.keys()}
 
 
-def test_all_that_is_copied_into_the_image_exists() -> None:
-    """Guards against C28: a build that names a missing file."""
-    assert sources() == ["requirements/runtime.txt", "functions", "LICENSE", "Procfile"]
-    assert [name for name in sources() if not (REPOSITORY / name).exists()] == []
-
-
-def test_the_context_of_the_build_has_just_what_is_copied() -> None:
-    lines = (REPOSITORY / ".containerignore").read_text().splitlines()
-    assert lines[0] == "*"
-    assert sorted(line[1:] for line in lines if line.startswith("!")) == sorted(sources())
-
-
-def test_the_image_is_no_roots_and_says_so_by_a_number() -> None:
-    (said,) = [rest for word, rest in instructions(REPOSITORY / "Containerfile") if word == "USER"]
-    user, group = said.split(":")
-    assert int(user) > 0
-    assert int(group) > 0
-
-
-def test_what_it_is_built_on_can_be_pinned() -> None:
-    found = list(instructions(REPOSITORY / "Containerfile"))
-    assert [rest.partition("=")[0] for word, rest in found if word == "ARG"] == ["BASE"]
-    bases = [rest.partition(" AS ")[0] for word, rest in found if word == "FROM"]
-    assert set(bases) == {"${BASE}"}
-
-
-@pytest.mark.soak
-def test_everything_is_compiled(image: Stage) -> None:
-    (packages,) = image.root.glob("venv/lib/python3*/site-packages")
-    for folder in (image.root / "app" / "functions", packages / "kubernetes", packages / "flask"):
-        found = [path for path in folder.rglob("*.py") if path.stat().st_size]
-        assert found
-        bare = [p for p in found if not list((p.parent / "__pycache__").glob(f"{p.stem}.*.pyc"))]
-        assert bare == []
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", sorted(PROCFILE))
-def test_a_line_of_the_procfile_serves_as_anybody_on_a_read_only_root(
-    serving: dict[str, int], name: str
-) -> None:
-    with urllib3.PoolManager() as pool:
-
-        def answer() -> tuple[int, str] | None:
-            try:
-                url = f"http://127.0.0.1:{serving[name]}"
-                got = pool.request("POST", url, body="{}", retries=False, timeout=5)
-            except urllib3.exceptions.HTTPError:
-                return None
-            return got.status, got.data.decode()
-
-        status, said = until(answer, f"{name} answers", SECONDS)
-    assert (status, "not a CloudEvent" in said) == (400, True)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_of_the_pods_starts_as_anybody_where_nothing_can_be_written(
-    image: Stage, name: str
-) -> None:
-    """It is told nothing, so it ends; by then all it needs was imported."""
-    told = Stage("image", image.root, image.workdir, image.user, image.env)
-    words = ["python", "-X", "importtime", "-m", f"functions.pods.{name}"]
-    done = subprocess.run(
-        told.command(words, user=ANYBODY),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert "functions.pods" in done.stderr
-    said = f"{done.stdout}{done.stderr}"
-    assert done.returncode != 0
-    assert not any(
-        word in said for word in ("ModuleNotFoundError", "ImportError", "Read-only file")
-    )
-
-
-@pytest.mark.soak
-def test_the_image_can_name_its_functions(image: Stage) -> None:
-    ((_, command),) = [i for i in instructions(REPOSITORY / "Containerfile") if i[0] == "CMD"]
-    words = command.strip("[]").replace('"', "").split(", ")
-    done = subprocess.run(
-        image.command(words, user=ANYBODY),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+def test_a_runtime_is_told_whose_it_is_and_what_it_runs(image: Image) -> None:
+    assert image.config["User"] == f"{OWN}:{OWN}"
+    assert image.config["WorkingDir"] == "/app"
+    done = _ran(image, image.config["Cmd"], OWN)
     assert [line.split()[0] for line in done.stdout.splitlines()] == sorted(PROCFILE)
 
 
-def test_buildpacks_are_told_the_same() -> None:
-    told = tomllib.loads((REPOSITORY / "project.toml").read_text())
-    included = told["io"]["buildpacks"]["include"]
-    for pattern in included:
-        assert list(REPOSITORY.glob(pattern)), pattern
-    assert {"requirements.txt", "Procfile", "functions/**/*.py"} <= set(included)
-    (line,) = [
-        line
-        for line in (REPOSITORY / "requirements.txt").read_text().splitlines()
-        if not line.startswith("#")
+def test_nobody_but_root_can_change_the_image(image: Image, added: dict[str, Path]) -> None:
+    modes = {name: path.lstat() for name, path in added.items() if not path.is_symlink()}
+    assert {s.st_uid for s in modes.values()} == {s.st_gid for s in modes.values()} == {0}
+    others = stat.S_ISUID | stat.S_ISGID | stat.S_IWGRP | stat.S_IWOTH
+    assert [name for name, s in modes.items() if s.st_mode & others] == []
+    writable = {
+        name for name, path in _files(image.root).items()
+        if not path.is_symlink() and path.stat().st_mode & stat.S_IWOTH
+    }  # fmt: skip
+    assert writable <= {"tmp", "var/tmp", "run/lock", "run/shm"}
+
+
+def test_every_module_has_its_byte_code_and_no_source_is_asked_for_its_time(
+    added: dict[str, Path],
+) -> None:
+    modules = [name for name in added if name.startswith(("app/", "venv/lib/"))]
+    sources = [name for name in modules if name.endswith(".py") and added[name].stat().st_size]
+    assert len(sources) > 1000
+    bare = [name for name in sources if not _byte_code(added[name]).exists()]
+    assert bare == []
+    compiled = {name: path for name, path in added.items() if name.endswith(".pyc")}
+    assert [name for name, path in compiled.items() if path.read_bytes()[4] != UNCHECKED] == []
+
+
+def _byte_code(source: Path) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-311.pyc"
+
+
+def test_nothing_is_in_it_that_no_program_needs(added: dict[str, Path]) -> None:
+    tops = {name.split("/")[1] for name in added if name.startswith("app/")}
+    assert tops == {"functions", "LICENSE", "Procfile"}
+    words = {word for name in added for word in name.split("/")}
+    assert words & {"tests", "test", "SelfTest", ".cache", "pip", "pip.conf"} == set()
+    size = sum(p.stat().st_size for p in added.values() if p.is_file() and not p.is_symlink())
+    assert size / 1e6 < LARGEST_MB
+
+
+def _ran(image: Image, words: list[str], user: int, **env: str) -> subprocess.CompletedProcess[str]:
+    command = image.command(words, user, env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def _containers(name: str) -> dict[str, Manifest]:
+    """Return the container of each function, as an overlay has it."""
+    return {
+        found["metadata"]["name"]: found["spec"]["template"]["spec"]["containers"][0]
+        for found in overlay(name)
+        if found["kind"] in ("Service", "Deployment") and "template" in found["spec"]
+    }
+
+
+@pytest.fixture(scope="module")
+def serving(
+    image: Image, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[int, Path]]]:
+    """Every function, started as deployed: the port and the log of each."""
+    folder = tmp_path_factory.mktemp("logs")
+    found = _containers("knative")
+    ports = free_ports(len(found))
+    with ExitStack() as stack:
+        for (name, container), port in zip(found.items(), ports, strict=True):
+            env = {each["name"]: each["value"] for each in container["env"]}
+            words = [*container["command"], *container["args"]]
+            command = image.command(words, OWN, env | {"PORT": str(port), "PYTHONVERBOSE": "1"})
+            stack.enter_context(running(command, folder / name))
+        yield {name: (port, folder / name) for name, port in zip(found, ports, strict=True)}
+
+
+def test_each_line_of_the_procfile_is_started_the_same_way_by_each_overlay() -> None:
+    deployed = _containers("knative")
+    assert set(deployed) == set(PROCFILE)
+    for other in ("eventing-only", "namespaced", "kafka-broker"):
+        for name, container in _containers(other).items():
+            told = deployed[name]
+            assert [container["command"], container["args"]] == [told["command"], told["args"]]
+
+
+@pytest.mark.parametrize("name", sorted(PROCFILE))
+def test_a_function_answers_from_the_image_and_compiles_nothing(
+    serving: dict[str, tuple[int, Path]], name: str
+) -> None:
+    port, log = serving[name]
+    with urllib3.PoolManager(retries=False, timeout=10) as pool:
+
+        def ask(method: str, body: bytes = b"") -> tuple[int, str]:
+            headers = {"Content-Type": STRUCTURED}
+            got = pool.request(method, f"http://127.0.0.1:{port}/", body=body, headers=headers)
+            return got.status, got.data.decode()
+
+        def answer() -> Any:
+            try:
+                return ask("GET")
+            except urllib3.exceptions.HTTPError:
+                return None
+
+        assert until(answer, f"{name} answers", SECONDS)[0] == 405
+        status, said = ask("POST", b"{}")
+        assert (status, "not a CloudEvent" in said) == (400, True)
+        status, said = ask("POST", (EVENTS / f"{name}.json").read_bytes())
+    assert (status, "serviceaccount/ca.crt cannot be read" in said) == (503, True)
+    verbose = log.read_text(errors="replace")
+    assert "/app/functions/__pycache__/" in verbose
+    assert COMPILED.findall(verbose) == []
+
+
+def test_a_kubeconfig_is_read_in_the_image(image: Image) -> None:
+    done = _ran(image, ["python", "-c", CONNECT], ANYBODY)
+    assert (done.stdout, done.stderr) == ("connected\n", "")
+
+
+def _commands() -> dict[str, list[str]]:
+    """Return the command of each program of a pod, as the builders have it."""
+    of_the_plugin = verify_job(backup(), KEY, "now", OURS)
+    containers = [
+        container
+        for template in (of_the_plugin["spec"]["template"], *dict(templates(cluster())).values())
+        for kind in ("initContainers", "containers")
+        for container in template["spec"].get(kind, ())
     ]
-    assert Path(line.removeprefix("-r ")) == Path("requirements/runtime.txt")
+    ours = [c["command"] for c in containers if c["image"] == OURS.functions_image]
+    return {command[-1].rpartition(".")[2]: command for command in ours}
+
+
+def test_every_program_of_the_pods_is_looked_at() -> None:
+    assert set(_commands()) == PROGRAMS
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_a_program_of_the_pods_starts_as_anybody_and_compiles_nothing(
+    image: Image, name: str
+) -> None:
+    """It is told nothing, so it ends; by then all it needs was imported."""
+    done = _ran(image, _commands()[name], ANYBODY, PYTHONVERBOSE="1")
+    said = f"{done.stdout}{done.stderr}"
+    assert done.returncode != 0
+    assert f"/app/functions/pods/__pycache__/{name}." in said
+    assert COMPILED.findall(said) == []
+    assert "ImportError" not in said
+    assert "ModuleNotFoundError" not in said
+
+
+@pytest.mark.parametrize("serve", [s3_server, oss_server])
+def test_a_store_is_asked_from_the_image(image: Image, serve: Any, tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        side = RealSide(server)
+        side.store(CREATE_BUCKET="true")
+        env = {**server.environment(side.bucket), "KEY": KEY}
+        done = _ran(image, _commands()["verify"], ANYBODY, TERMINATION_LOG="/tmp/said", **env)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, last) == (
+        2,
+        {"error": f"There is nothing below {KEY}/: is the key right?", "final": True},
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,9 +25,10 @@ runpy.run_module("local.setup", run_name="__main__")
 """
 
 
-def make(*words: str) -> subprocess.CompletedProcess[str]:
+def make(*words: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "-C", str(CHECKOUT), "--no-print-directory", *words],
+        ["/usr/bin/make", "-C", str(CHECKOUT), "--no-print-directory", *words],
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -90,3 +93,53 @@ def test_every_folder_with_long_scenarios_is_searched_for_them() -> None:
     marked = re.compile(r"pytest\.mark\.(soak|large)\b")
     folders = {str(f.parent.relative_to(CHECKOUT)) for f in files if marked.search(f.read_text())}
     assert folders <= set(make("--dry-run", "soak").stdout.splitlines()[-1].split())
+
+
+def engines(folder: Path, **works: bool) -> str:
+    """Return a PATH on which are just these builders of images; they print what they are told."""
+    for name, does_work in works.items():
+        answer = 0 if does_work else 1
+        script = f'#!/bin/sh\n[ "$1" = info ] && exit {answer}\necho {name} "$@"\n'
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    (folder / "grep").symlink_to(shutil.which("grep") or "")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("works", "engine"),
+    [
+        pytest.param({"buildah": True}, "buildah", id="the-only-one"),
+        pytest.param({"podman": True, "docker": True, "buildah": True}, "podman", id="the-first"),
+        pytest.param({"docker": False, "buildah": True}, "buildah", id="docker-without-its-daemon"),
+    ],
+)
+def test_the_image_is_built_by_the_first_program_that_works(
+    tmp_path: Path, works: dict[str, bool], engine: str
+) -> None:
+    words = ("IMAGE=here/it:1", "BASE=other:2", "BUILD_FLAGS=--pull")
+    told = make("image", *words, path=engines(tmp_path, **works))
+    flags = "-t here/it:1 --build-arg BASE=other:2 --pull ."
+    assert told.stdout == f"{engine} build -f Containerfile {flags}\n"
+
+
+def test_the_image_has_the_name_that_is_deployed_and_the_base_that_is_written_down(
+    tmp_path: Path,
+) -> None:
+    told = make("image", path=engines(tmp_path, docker=True))
+    assert told.stdout == "docker build -f Containerfile -t zookeeper-functions:latest .\n"
+    deployed = (CHECKOUT / "config/base/functions.yaml").read_text()
+    assert "image: zookeeper-functions:latest\n" in deployed
+
+
+def test_where_nothing_builds_images_that_is_said_in_one_sentence(tmp_path: Path) -> None:
+    told = make("image", path=engines(tmp_path, docker=False))
+    assert told.returncode == 2
+    sentence, *more = told.stderr.splitlines()
+    assert sentence.startswith("make image builds with podman, docker or buildah, and none of them")
+    assert all(line.startswith("make: ***") for line in more)
+
+
+def test_a_builder_that_is_named_is_used(tmp_path: Path) -> None:
+    told = make("image", "ENGINE=docker", path=engines(tmp_path, docker=False, buildah=True))
+    assert told.stdout.startswith("docker build ")
