@@ -29,7 +29,7 @@ from functions.pods.prepare import Outside, prepare
 from functions.pods.progress import Progress
 from functions.pods.stage import stage
 from tests.contract.ensemble import PORT, RealEnsemble
-from tests.contract.processes import running, until
+from tests.contract.processes import START_SECONDS, running, until
 
 CLOSED = 2189
 KEY = "default/nightly/once/pod"
@@ -61,7 +61,7 @@ class RestorableEnsemble(RealEnsemble):
             stack.enter_context(running(self._java(home), log, cwd=home))
             self.running[id] = stack
 
-    def prepare(self, id: int, seconds: float = 1.0) -> int:
+    def prepare(self, id: int, seconds: float = START_SECONDS) -> int:
         """Do what the init container does; return its exit code."""
         return prepare(self.environment(id), Outside(self._read, lambda _: {"1.2.3.4"}, seconds))
 
