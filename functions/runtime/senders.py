@@ -1,9 +1,9 @@
 """Whether the sender of a request still waits for its answer.
 
-A sender waits for so long (30 s from our Broker), then hangs up and delivers the event again later.
-What it hung up on stays in the server's queue all the same. Working on it would be work that
-nobody hears of, done before the work that somebody waits for: from the moment on that the queue is
-longer than the senders' patience, no event at all would ever be answered.
+A sender waits for so long (five minutes from our Broker), then hangs up and delivers the event
+again later. What it hung up on stays in the server's queue all the same. Working on it would be
+work that nobody hears of, done before the work that somebody waits for: from the moment on that the
+queue is longer than the senders' patience, no event at all would ever be answered.
 """
 
 from __future__ import annotations

@@ -113,7 +113,8 @@ class Sender:
         if self._session is None:
             raise RuntimeError("use the sender with `async with`")
         sent, body = _message(event, structured)
-        limit = aiohttp.ClientTimeout(total=timeout or LONGEST_SECONDS, connect=CONNECT_SECONDS)
+        total = timeout or LONGEST_SECONDS
+        limit = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS)
         try:
             async with self._session.post(
                 url, data=body, headers={**(headers or {}), **sent}, timeout=limit
