@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from functions.api.kinds import KINDS
-from local.eventing.durations import seconds_of
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "zookeeper-functions"
@@ -107,14 +106,3 @@ def test_all_functions_are_told_of_the_one_broker() -> None:
     host = "http://broker-ingress.knative-eventing.svc.cluster.local"
     address = f"{host}/{broker['namespace']}/{broker['name']}"
     assert told["reconcile-cluster"] == told["resync"] == [address]
-
-
-def test_a_request_may_be_under_way_for_as_long_as_its_sender_waits() -> None:
-    """Cut off earlier, it would be sent again while it still waits for its turn (decision 0027)."""
-    (broker,) = _documents("sources/broker.yaml")
-    patience = seconds_of(broker["spec"]["delivery"]["timeout"])
-    limits = {
-        name: service["spec"]["template"]["spec"]["timeoutSeconds"]
-        for name, service in SERVICES.items()
-    }
-    assert limits == dict.fromkeys(SERVICES, patience)
