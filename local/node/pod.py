@@ -58,7 +58,7 @@ class PodKeeper:
         if pod["metadata"].get("deletionTimestamp"):
             self._stop_asked.set()
         else:
-            self._reporter.changed.set()
+            self._reporter.compare(pod)
 
     def vanished(self) -> None:
         """The object is gone from the API server without us: end at once."""

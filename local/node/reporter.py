@@ -28,7 +28,19 @@ class StatusReporter:
         self._name = f"{metadata['namespace']}/{metadata['name']}"
         self._path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         self._sent = ""
+        self._conditions: dict[str, str] = {}
         self.changed = asyncio.Event()
+
+    def compare(self, pod: Object) -> None:
+        """Look at the object as it is stored: what others wrote over our status is sent anew.
+
+        The controller of nodes calls every pod of a node not ready that was silent for too long, as
+        on a busy machine, and leaves it to the node to take that back.
+        """
+        stored = _statuses(pod.get("status") or {})
+        if any(stored.get(kind) != status for kind, status in self._conditions.items()):
+            self._sent = ""
+        self.changed.set()
 
     async def run(self, status: Callable[[], Object | None]) -> None:
         """Send whenever something changed; raises PodGone when the pod is no more."""
@@ -77,6 +89,11 @@ class StatusReporter:
                 raise PodGone(str(error)) from error
             raise
         self._sent = text
+        self._conditions = _statuses(status)
+
+
+def _statuses(status: Object) -> dict[str, str]:
+    return {found["type"]: found["status"] for found in status.get("conditions") or ()}
 
 
 def replacing_addresses(status: Object) -> Object:
