@@ -23,6 +23,7 @@ MISSING = (
     "kubectl get zkcluster small -o "
     "jsonpath='{.status.conditions[?(@.type==\"QuorumHealthy\")].message}'"
 )
+WRITES = r'for n in $(seq 40); do printf "create /n$n %04000d\n" 0; done | zkCli.sh'
 INCIDENT = "$(kubectl get zkcluster small -o jsonpath={.status.incident})"
 
 
@@ -140,7 +141,9 @@ PAGES = (
             before={
                 "kubectl get zkcluster": (
                     "python -m local fault fill small-1",
-                    f"until {MISSING} | grep -q CrashLoopBackOff; do sleep 0.3; done",
+                    # What was allocated before is still written to: it takes more than one write.
+                    f"kubectl exec small-0 -c zookeeper -- bash -c '{WRITES}' >/dev/null 2>&1",
+                    f"while {MISSING} | grep -q 'All 3 voters serve'; do sleep 0.3; done",
                 )
             },
             instead={"20Gi": "256Mi"},
