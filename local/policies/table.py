@@ -29,11 +29,14 @@ def table(arriving: Mapping[str, Isolation], leaving: Mapping[str, Isolation]) -
         *_judged("leaving", "saddr", "daddr", leaving, chains),
         *_judged("arriving", "daddr", "saddr", arriving, chains),
     ]
+    selves = [f"{address} . {address}" for address in {**arriving, **leaving}]
     forward = [
         "chain forward {",
         "  type filter hook forward priority filter; policy accept;",
         # Answers, and connections that were open when a policy came.
         "  ct state established,related accept",
+        # No policy keeps a pod from itself: this is how it comes back through its own Service.
+        f"  ip saddr . ip daddr {_set(selves)} accept",
         *(f"  {line}" for line in judged),
         "}",
     ]

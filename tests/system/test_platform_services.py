@@ -87,7 +87,14 @@ spec:
   type: NodePort
   selector: {app: web}
   ports: [{name: http, port: 80, targetPort: 8080}]
+---
+# It is about other pods: not about the node, nor about the pod itself.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: nobody}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 """
+ASK_ITSELF = "import urllib.request as u; print(u.urlopen('http://by-node', timeout=5).status)"
 
 CLAIM = """
 apiVersion: v1
@@ -163,7 +170,9 @@ def test_reads_and_writes_are_in_the_audit_log(platform: Platform, namespace: st
     eventually(lambda: {"create", "get"} <= verbs(), what="both calls in the audit log")
 
 
-def test_exposed_services_answer_on_the_host(platform: Platform, namespace: str) -> None:
+def test_exposed_services_answer_on_the_host_and_to_their_own_pod(
+    platform: Platform, namespace: str
+) -> None:
     platform.kubectl("apply", "-n", namespace, "-f", "-", input=WEB)
     platform.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s", "-n", namespace)
     for service in ("balanced", "by-node"):
@@ -173,6 +182,8 @@ def test_exposed_services_answer_on_the_host(platform: Platform, namespace: str)
         )
         page = eventually(lambda number=port: _page(number), what=service)  # type: ignore[misc]
         assert "Directory listing" in page
+    itself = ("exec", "web", "-n", namespace, "--", "python3", "-c", ASK_ITSELF)
+    assert platform.kubectl(*itself).stdout == "200\n"
     balanced = _service(platform, namespace, "balanced")
     assert balanced["status"]["loadBalancer"]["ingress"][0]["ip"] == "127.0.0.1"
 

@@ -55,7 +55,7 @@ def test_pods_that_are_isolated_alike_share_one_chain() -> None:
         Opening(None, (Ports("tcp", 1988, 1988), Ports("tcp", 2181, 2181))),
         Opening(("10.244.1.1/32", "10.244.1.2/31"), (Ports("tcp", 1, 2), Ports("udp", 3, 3))),
     )
-    made = table({"10.244.1.1": some, "10.244.1.2": some}, {"10.244.1.9": (Opening(None, None),)})
+    made = table({"10.244.1.1": some, "10.244.1.2": some}, {"10.244.1.2": (Opening(None, None),)})
     assert (
         made
         == """\
@@ -75,7 +75,8 @@ table ip policies {
   chain forward {
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
-    ip saddr vmap { 10.244.1.9 : jump leaving1 }
+    ip saddr . ip daddr { 10.244.1.1 . 10.244.1.1, 10.244.1.2 . 10.244.1.2 } accept
+    ip saddr vmap { 10.244.1.2 : jump leaving1 }
     ip daddr vmap { 10.244.1.1 : jump arriving1, 10.244.1.2 : jump arriving1 }
   }
 }
