@@ -130,7 +130,7 @@ def test_get_shows_the_columns_a_person_wants(seed: Cluster) -> None:
     assert heading.split() == named
     assert row.split()[:6] == [seed.name, "3", "3", seed.status()["leader"], "3.7.0", "True"]
     wide = seed.kubectl("get", "zkcluster", seed.name, "-o", "wide").stdout.splitlines()
-    assert wide[0].split() == [*named, "SCALED", "ENDPOINT"]
+    assert wide[0].split() == [*named, "SCALED", "UPDATED", "ENDPOINT"]
     assert wide[1].endswith(seed.service)
 
 
