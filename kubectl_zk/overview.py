@@ -15,6 +15,7 @@ from functions.api.restore import ZooKeeperRestore
 from functions.api.status import Condition
 from functions.api.status import Server as StatusOfServer
 from functions.manifests.names import ordinal_of, selector
+from functions.planning.advice import SPEC_SAFE
 from functions.planning.seen import SeenPod, seen_pod
 from functions.runtime.reading import port_to_ask
 from kubectl_zk import finding
@@ -74,7 +75,8 @@ def is_behind(cluster: ZooKeeperCluster) -> bool:
 
 
 def is_as_wanted(cluster: ZooKeeperCluster) -> bool:
-    return not is_behind(cluster) and not unmet(cluster)
+    """Whether all is done that the spec asks for; advice about the spec leaves nothing to do."""
+    return not is_behind(cluster) and all(it.type == SPEC_SAFE for it in unmet(cluster))
 
 
 def _tried(read: Callable[[], T], otherwise: T, unread: list[str]) -> T:

@@ -58,6 +58,11 @@ def stopped(simulation: Simulation) -> None:
     simulation.settle()
 
 
+def single(simulation: Simulation) -> None:
+    simulation.apply("other", "default", replicas=1)
+    simulation.settle()
+
+
 def restoring(simulation: Simulation) -> None:
     simulation.apply_restore("back", "default", target={"name": "small"})
     for _ in range(4):
@@ -78,6 +83,8 @@ SCREENS: list[tuple[str, Callable[[Simulation], None], tuple[str, ...]]] = [
     ("status-stopped", stopped, ("status", "small")),
     ("status-majority-lost", majority_lost, ("status", "small")),
     ("status-restoring", restoring, ("status", "small")),
+    ("status-advised", single, ("status", "other")),
+    ("status-advised-json", single, ("status", "other", "-o", "json")),
     ("plan-nothing", as_it_is, ("plan", "small")),
     ("plan-growing", growing, ("plan", "small")),
     ("plan-outdated", outdated, ("plan", "small")),

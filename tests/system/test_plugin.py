@@ -90,7 +90,7 @@ def test_the_commands_of_the_page_work_on_one_server(small: Cluster, tmp_path: P
 def test_what_status_says_is_what_the_server_says(small: Cluster) -> None:
     found = told(zk(small, "status", "small", "-o", "json"))
     (server,) = found["servers"]
-    assert found["cluster"]["isAsWanted"]
+    assert found["cluster"]["isAsWanted"], found["conditions"]
     assert (server["name"], server["role"], server["ready"]) == ("small-0", "leader", True)
     before = int(server["counters"]["zxid"], 16)
     small.write("/written-meanwhile", "it")
