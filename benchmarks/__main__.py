@@ -72,7 +72,7 @@ def _measured(names: Sequence[str], options: argparse.Namespace) -> Iterator[Fig
 def _circumstances(runs: int) -> str:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"{runs} rounds; ratios are taken within each round. {os.cpu_count()} processors, "
+        f"{runs} rounds (`load`: one); ratios are taken within each. {os.cpu_count()} processors, "
         f"load average {load} (1, 5, 15 minutes)."
     )
 
