@@ -14,6 +14,19 @@ PREFIX = 16
 # A pod alone is its own network: what it sends to another pod goes through the platform's network,
 # which replaces a Service's address in the question and in the answer, and obeys the policies.
 POD_PREFIX = 32
+# A pod that calls itself through its Service has to see another caller than itself. kube-proxy does
+# that for the pods of its own node only, and the one here stands for all nodes.
+OWN_SERVICE = """
+add table ip own-service
+delete table ip own-service
+table ip own-service {
+  set pods { type ipv4_addr . ipv4_addr; }
+  chain postrouting {
+    type nat hook postrouting priority srcnat - 1; policy accept;
+    ct status dnat ip saddr . ip daddr @pods masquerade
+  }
+}
+"""
 NAMESPACES = Path("/run/netns")
 COMMAND_SECONDS = 20.0
 
@@ -58,6 +71,7 @@ class PodNetworks:
             await _prepare_folder()
         for left in NAMESPACES.glob("pod-*"):
             await _ip(f"netns delete {left.name}\n")
+        await _run("nft", "-f", "-", given=OWN_SERVICE)
 
     async def add_node_address(self, address: str) -> None:
         with contextlib.suppress(NetworkFailure):
@@ -80,6 +94,9 @@ class PodNetworks:
                 f"route add default via {GATEWAY}\n",
                 namespace=name,
             )
+            # It stays there for the next pod with this address.
+            itself = f"add element ip own-service pods {{ {address} . {address} }}\n"
+            await _run("nft", "-f", "-", given=itself)
         except NetworkFailure:
             await self.detach(uid, address)
             raise
