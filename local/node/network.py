@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
 from pathlib import Path
+
+from local.commands import CommandFailed, run
 
 BRIDGE = "cni0"
 GATEWAY = "10.244.0.1"
@@ -28,7 +29,6 @@ table ip own-service {
 }
 """
 NAMESPACES = Path("/run/netns")
-COMMAND_SECONDS = 20.0
 
 _FIRST_BLOCK, _LAST_BLOCK = 1, 199
 _ADDRESSES = (_LAST_BLOCK - _FIRST_BLOCK + 1) * 254
@@ -134,17 +134,7 @@ async def _ip(commands: str, namespace: str | None = None) -> None:
 
 
 async def _run(*command: str, given: str = "") -> None:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
     try:
-        said, _ = await asyncio.wait_for(process.communicate(given.encode()), COMMAND_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise NetworkFailure(f"{' '.join(command)} did not end in {COMMAND_SECONDS} s") from None
-    if process.returncode:
-        raise NetworkFailure(f"{' '.join(command)}: {said.decode(errors='replace').strip()}")
+        await run(*command, given=given)
+    except CommandFailed as failure:
+        raise NetworkFailure(str(failure)) from failure

@@ -11,22 +11,18 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from local.commands import CommandFailed, run
 from local.kube import KubeClient, Mirror, Object
 from local.policies.isolation import Direction, isolations
 from local.policies.peers import World
 from local.policies.pods import pod_of
 from local.policies.table import table
 
-COMMAND_SECONDS = 10.0
 SETTLE_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"
 
 log = logging.getLogger("policies")
-
-
-class TableRefused(Exception):
-    """The kernel did not take the table; the message is what nft said."""
 
 
 class Enforcement:
@@ -61,7 +57,7 @@ class Enforcement:
             waiting, self._waiting = self._waiting, []
             try:
                 await self._look()
-            except TableRefused as refusal:
+            except CommandFailed as refusal:
                 log.warning("will try again: %s", refusal)
                 self._seen = None
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -100,20 +96,7 @@ class Enforcement:
         )
 
     async def _replace(self, wanted: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *("nft", "-f", "-"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            said, _ = await asyncio.wait_for(process.communicate(wanted.encode()), COMMAND_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise TableRefused(f"nft did not end in {COMMAND_SECONDS:.0f} s") from None
-        if process.returncode:
-            raise TableRefused(said.decode(errors="replace").strip())
+        await run("nft", "-f", "-", given=wanted)
         self._standing = wanted
 
 
