@@ -26,10 +26,14 @@ NAME = re.compile(r"(?!\.{1,2}$)[^/%\s]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The attributes (all strings) and the data of one CloudEvent."""
+    """The attributes (all strings) and the data of one CloudEvent, and when it had arrived.
+
+    `arrived` is in seconds of `time.monotonic`, None when that is not known.
+    """
 
     attributes: Mapping[str, str]
     data: Any = None
+    arrived: float | None = None
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from functions.api.cluster import ZooKeeperCluster
@@ -31,7 +31,7 @@ from functions.runtime.events import Event, parse_event, subject_of
 from functions.runtime.logs import bound
 from functions.runtime.looks import S, U, Work, work_on
 from functions.runtime.refusals import Refusal
-from functions.runtime.senders import has_hung_up
+from functions.runtime.senders import arrival, has_hung_up
 from functions.runtime.traces import following, trace_of
 from functions.runtime.world import World
 
@@ -119,7 +119,7 @@ def _deploy_for(work: Work[S, U], candidates: Candidates) -> Callable[[Request],
             return
         for ref in candidates(subject, world):
             with bound(**{_bound_as(ref.kind): f"{ref.namespace}/{ref.name}"}):
-                work_on(ref, work, world)
+                work_on(ref, work, world, event.arrived)
 
     return _deploy(work.do.__name__, handle, work.do)
 
@@ -159,7 +159,8 @@ def _reply(function: Function, request: Request) -> Answer:
     if has_hung_up(request.environ):
         log.info("left to the next delivery", extra={"function": function.name})
         return Answer(503, "The sender has hung up.")
-    return answer(function, request.method, request.headers, body, world)
+    arrived = arrival(request.environ)
+    return answer(function, request.method, request.headers, body, world, arrived)
 
 
 def answer(
@@ -168,12 +169,13 @@ def answer(
     headers: Mapping[str, str],
     body: bytes,
     connect: Callable[[], World],
+    arrived: float | None = None,
 ) -> Answer:
-    """Return the answer to one request; never raises."""
+    """Return the answer to one request, which had arrived by then; never raises."""
     if method != "POST":
         return Answer(405, "Send a CloudEvent by POST.")
     try:
-        event = parse_event(headers, body)
+        event = replace(parse_event(headers, body), arrived=arrived)
         with (
             bound(function=function.name, event=event.id),
             following(trace_of(event.attributes, headers)),

@@ -40,8 +40,10 @@ class Work(Generic[S, U]):
     turns: Turns = field(default_factory=Turns)
 
 
-def work_on(ref: Ref, work: Work[S, U], world: World) -> None:
+def work_on(ref: Ref, work: Work[S, U], world: World, arrived: float | None = None) -> None:
     """Read, plan and apply; go on while there is more to do, look again after a conflict.
+
+    Not at all when a look that is finished began after `arrived` (seconds of `time.monotonic`).
 
     Both are bounded: what is left after that is told to the sender, who delivers again. What a
     delivery leaves to one that waits (`Turns`) is done by that one.
@@ -49,7 +51,7 @@ def work_on(ref: Ref, work: Work[S, U], world: World) -> None:
     conflicts = 0
     for _ in range(MOST_LOOKS):
         try:
-            with work.turns.of(ref) as is_mine:
+            with work.turns.of(ref, arrived) as is_mine:
                 if is_mine:
                     _look(ref, work, world)
         except Unfinished:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import functions_framework
 import pytest
 
 from functions.api.errors import Conflict, FieldConflict, Refused, Unavailable
-from functions.api.kinds import CLUSTER
+from functions.api.kinds import CLUSTER, CONFIG_MAP, Ref
 from functions.runtime.function import connected
 from tests.expected import TESTS
 
@@ -122,6 +123,35 @@ def test_an_event_whose_sender_has_hung_up_is_left_to_its_next_delivery(
     with ours, theirs:
         assert post(ours) == 204
         assert len(simulation.kube.writes) > applied
+
+
+def test_an_event_that_queued_while_its_cluster_was_looked_at_needs_no_look(
+    client_of: Callable[[str], Client], simulation: Any
+) -> None:
+    simulation.apply("small", "default", replicas=1)
+    config = Ref(CONFIG_MAP, "default", "small-config")
+    body = (EVENTS / "reconcile-cluster.json").read_bytes()
+
+    def post_on(connection: socket.socket) -> None:
+        over = {"gunicorn.socket": connection}
+        client = client_of("reconcile-cluster")
+        answer = client.post("/", data=body, content_type=STRUCTURED, environ_overrides=over)
+        assert answer.status_code == 204
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sender,
+        listener.accept()[0] as ours,
+    ):
+        sender.sendall(body)
+        threading.Event().wait(0.1)  # It queues.
+        post_on(ours)
+        simulation.kube.delete(config, uid=simulation.kube.get(config)["metadata"]["uid"])
+        post_on(ours)
+        assert simulation.kube.get(config) is None, "it had arrived before that look began"
+        sender.sendall(body)
+        post_on(ours)
+        assert simulation.kube.get(config) is not None, "this one came later"
 
 
 NO_EVENTS = [

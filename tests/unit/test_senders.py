@@ -1,15 +1,17 @@
-"""Whether somebody still waits for an answer, by the connection that the question came on."""
+"""Whether somebody still waits for an answer, and since when, by the question's connection."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from functions.runtime.senders import CONNECTION, has_hung_up
+from functions.runtime.senders import CONNECTION, GRAIN, arrival, has_hung_up
 
 SECONDS = 10.0
 Pair = tuple[socket.socket, socket.socket]
@@ -63,3 +65,41 @@ def test_a_connection_that_cannot_be_looked_at_counts_as_there(pair: Pair) -> No
         assert not has_hung_up({CONNECTION: encrypted})
     ours.close()
     assert not has_hung_up({CONNECTION: ours})
+
+
+def test_a_request_arrived_when_its_last_byte_came_however_long_it_queued(pair: Pair) -> None:
+    ours, sender = pair
+    _pass_time(0.1)
+    sent = time.monotonic()
+    sender.sendall(b"POST")
+    ours.recv(4, socket.MSG_PEEK)
+    came = time.monotonic()
+    _pass_time(0.3)
+    told = arrival({CONNECTION: ours})
+    assert told is not None
+    assert sent <= told <= came + 2 * GRAIN
+    assert ours.recv(4) == b"POST"
+    assert arrival({CONNECTION: ours}) == pytest.approx(told, abs=GRAIN), (
+        "taking it changes nothing"
+    )
+    _pass_time(0.1)
+    sender.sendall(b"more")
+    ours.recv(4)
+    later = arrival({CONNECTION: ours})
+    assert later is not None
+    assert later > came + 0.3, "what comes after it makes it seem later, never earlier"
+
+
+def _pass_time(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        threading.Event().wait(end - time.monotonic())
+
+
+def test_when_a_request_arrived_is_not_known_of_every_connection(pair: Pair) -> None:
+    assert arrival({}) is None
+    one, other = socket.socketpair()
+    with one, other:
+        assert arrival({CONNECTION: one}) is None, "the kernel tells it of TCP only"
+    pair[0].close()
+    assert arrival({CONNECTION: pair[0]}) is None

@@ -59,8 +59,8 @@ def test_what_comes_while_one_looks_is_looked_at_afterwards() -> None:
         assert later.result(SECONDS)
 
 
-def _takes(turns: Turns, key: str) -> bool:
-    with turns.of(key) as is_mine:
+def _takes(turns: Turns, key: str, arrived: float | None = None) -> bool:
+    with turns.of(key, arrived) as is_mine:
         return is_mine
 
 
@@ -73,3 +73,70 @@ def test_a_look_that_fails_leaves_the_turn() -> None:
 
 def _fail() -> None:
     raise KeyError
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+ARRIVALS = [
+    pytest.param(4.9, False, id="before-the-look"),
+    pytest.param(5.0, True, id="as-it-began"),
+    pytest.param(5.5, True, id="while-it-looked"),
+    pytest.param(7.0, True, id="after-it"),
+    pytest.param(None, True, id="nobody-knows"),
+]
+
+
+@pytest.mark.parametrize(("arrived", "is_needed"), ARRIVALS)
+def test_an_event_that_had_arrived_before_a_finished_look_needs_none(
+    arrived: float | None, is_needed: bool
+) -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    clock.now = 5.0
+    with turns.of("one", 1.0) as is_mine:
+        assert is_mine, "nobody has looked yet"
+        clock.now = 6.0
+    with turns.of("one", arrived) as is_mine:
+        assert is_mine is is_needed
+    with turns.of("another", arrived) as is_mine:
+        assert is_mine, "looks at other objects are their own"
+
+
+def test_a_look_that_fails_spares_no_event_another() -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    clock.now = 5.0
+    with pytest.raises(KeyError), turns.of("one", 1.0):
+        _fail()
+    with turns.of("one", 1.0) as is_mine:
+        assert is_mine
+
+
+def test_an_event_that_waited_for_a_look_begun_before_it_came_is_looked_at() -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    with ThreadPoolExecutor(1) as threads:
+        with turns.of("one", 0.0):
+            clock.now = 1.0
+            later = threads.submit(_takes, turns, "one", 1.0)
+            _until_awaited(turns)
+        assert later.result(SECONDS)
+
+
+def test_only_so_many_looks_are_remembered_and_the_oldest_are_forgotten() -> None:
+    clock = Clock()
+    turns = Turns(clock, most=2)
+    for key in ("one", "two", "one", "three"):
+        clock.now += 1.0
+        assert _takes(turns, key)
+    assert not _takes(turns, "one", 1.5), "looked at once more than two"
+    assert not _takes(turns, "three", 1.5)
+    assert _takes(turns, "two", 1.5), "forgotten"
