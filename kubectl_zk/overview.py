@@ -20,6 +20,7 @@ from functions.planning.seen import SeenPod, seen_pod
 from functions.runtime.reading import port_to_ask
 from kubectl_zk import finding
 from kubectl_zk.counters import Counters
+from kubectl_zk.installed import missing_from
 from kubectl_zk.problem import may_not
 from kubectl_zk.session import Session
 
@@ -43,6 +44,8 @@ class Overview:
     backups: tuple[ZooKeeperBackup, ...]
     restores: tuple[ZooKeeperRestore, ...]
     unread: tuple[str, ...] = ()
+    # A namespace, when nobody looks after the cluster.
+    functions_missing_from: str | None = None
 
 
 def look(session: Session, cluster: ZooKeeperCluster) -> Overview:
@@ -56,6 +59,7 @@ def look(session: Session, cluster: ZooKeeperCluster) -> Overview:
         backups=tuple(_tried(lambda: finding.backups_of(session, cluster), [], unread)),
         restores=tuple(_tried(lambda: finding.restores_of(session, cluster), [], unread)),
         unread=tuple(unread),
+        functions_missing_from=missing_from(session, cluster),
     )
 
 

@@ -227,7 +227,13 @@ def _conditions(cluster: ZooKeeperCluster, now: datetime) -> Iterator[str]:
 
 
 def _waits(seen: Overview, width: int) -> Iterator[str]:
-    if is_as_wanted(seen.cluster):
+    if seen.functions_missing_from is not None:
+        yield from wrapped(
+            f"No functions are installed in namespace {seen.functions_missing_from}: the status above is as "
+            "they left it, and nothing is done for this ensemble (docs/operations/install.md).",
+            width,
+        )
+    elif is_as_wanted(seen.cluster):
         yield "All is as wanted."
     elif is_behind(seen.cluster) and seen.cluster.status.conditions:
         yield "The spec is newer than what is told here: the functions are yet to look at it."

@@ -38,6 +38,7 @@ def as_json(seen: Overview) -> Told:
         "backups": [_backup(it) for it in seen.backups],
         "restores": [_restore(it) for it in seen.restores],
         "conditions": [it.manifest() for it in seen.cluster.status.conditions],
+        "functionsMissingFrom": seen.functions_missing_from,
         "notShown": list(seen.unread),
     }
 

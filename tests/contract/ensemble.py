@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.node.pull import fetch
+from tests.contract.class_archive import JVM, SERVER, archived_classes, class_path
 from tests.contract.processes import running
 
 VERSION = "3.9.5"
@@ -70,22 +71,17 @@ class RealEnsemble:
         (home / "zoo.cfg").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
 
     def _command(self, home: Path) -> list[str]:
-        jars = asyncio.run(fetch(self.version)) / "lib"
+        lib = asyncio.run(fetch(self.version)) / "lib"
         digest = hashlib.sha1(f"super:{self.password}".encode()).digest()
         authority = "zookeeper.DigestAuthenticationProvider.superDigest"
         return [
             "java",
-            *(
-                f"-Xmx{self.heap}",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:-UsePerfData",
-            ),
+            *(f"-Xmx{self.heap}", *JVM, *archived_classes(lib)),
             f"-D{authority}=super:{base64.b64encode(digest).decode()}",
             "-Dzookeeper.forceSync=no",
             *self.flags,
-            *("-cp", f"{jars}/*"),
-            "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+            *("-cp", class_path(lib)),
+            SERVER,
             str(home / "zoo.cfg"),
         ]
 

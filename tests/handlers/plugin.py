@@ -10,13 +10,23 @@ from typing import Any
 
 from functions.adapters.memory import MemoryZooKeeper
 from functions.api.errors import FunctionError, MissingRight
+from functions.api.kinds import Ref
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from kubectl_zk.__main__ import Command, command_of, parsed
 from kubectl_zk.counters import Counters
+from kubectl_zk.installed import DEPLOYED_AS, NAMESPACE
 from kubectl_zk.problem import Problem, problem_of
 from kubectl_zk.session import Session
 from kubectl_zk.terminal import Terminal
 from tests.handlers.conftest import Simulation
+
+FUNCTION = Ref(DEPLOYED_AS[0], NAMESPACE, "reconcile-cluster")
+INSTALLED = {
+    "apiVersion": FUNCTION.kind.api_version,
+    "kind": FUNCTION.kind.name,
+    "metadata": {"namespace": FUNCTION.namespace, "name": FUNCTION.name},
+    "spec": {"template": {"spec": {"containers": [{"image": "zookeeper-functions:latest"}]}}},
+}
 
 
 @dataclass
@@ -55,6 +65,9 @@ class Plugin:
     beside: str = ""
     code: int = 0
     meanwhile: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.simulation.kube.load([INSTALLED])
 
     def run(self, *words: str) -> str:
         """Run one command; return its standard output, or the sentence of its problem."""

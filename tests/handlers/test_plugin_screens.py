@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from functions.api.kinds import POD
+from functions.api.errors import MissingRight
+from functions.api.kinds import POD, STATEFUL_SET, Kind, Ref
 from tests.expected import TESTS, check_text
 from tests.handlers.conftest import Simulation
-from tests.handlers.plugin import Plugin
+from tests.handlers.plugin import FUNCTION, INSTALLED, Plugin
 
 GOLDEN = TESTS / "golden" / "plugin"
 WIDTH = 80
@@ -105,8 +107,8 @@ def test_what_is_shown(
 ) -> None:
     simulation = backed_up.fork()
     make(simulation)
-    before = len(simulation.kube.writes)
     plugin = Plugin(simulation)
+    before = len(simulation.kube.writes)
     shown = plugin.run(*words)
     assert plugin.code == 0
     assert len(simulation.kube.writes) == before, "looking changed something"
@@ -121,6 +123,61 @@ def test_what_is_shown(
 def test_what_may_not_be_asked_is_said_and_not_guessed(backed_up: Simulation, command: str) -> None:
     shown = Plugin(backed_up.fork(), denied=MAY_NOT_EXEC).run(command, "small")
     check_text(GOLDEN / f"{command}-without-exec.txt", shown)
+
+
+def uninstall(simulation: Simulation) -> None:
+    found = simulation.kube.get(FUNCTION)
+    assert found is not None
+    simulation.kube.delete(FUNCTION, uid=found["metadata"]["uid"])
+
+
+def test_a_status_that_nobody_keeps_up_to_date_says_so(backed_up: Simulation) -> None:
+    plugin = Plugin(backed_up.fork())
+    assert plugin.run("status", "small").endswith("All is as wanted.\n")
+    uninstall(plugin.simulation)
+    check_text(GOLDEN / "status-uninstalled.txt", plugin.run("status", "small"))
+    told = json.loads(plugin.run("status", "small", "-o", "json"))
+    assert told["functionsMissingFrom"] == "zookeeper-functions"
+
+
+def test_functions_are_looked_for_where_the_agents_send_their_events(backed_up: Simulation) -> None:
+    plugin = Plugin(backed_up.fork())
+    found = plugin.simulation.kube.get(Ref(STATEFUL_SET, "default", "small"))
+    assert found is not None
+    for container in found["spec"]["template"]["spec"]["containers"]:
+        container["env"] = [
+            *container.get("env", ()),
+            {"name": "BROKER_URL", "value": "http://ingress.example.com/team-a/zookeeper"},
+        ]
+    plugin.simulation.kube.put(found)
+    told = json.loads(plugin.run("status", "small", "-o", "json"))
+    assert told["functionsMissingFrom"] == "team-a"
+    elsewhere = {**INSTALLED, "metadata": {"namespace": "team-a", "name": FUNCTION.name}}
+    plugin.simulation.kube.put(elsewhere)
+    told = json.loads(plugin.run("status", "small", "-o", "json"))
+    assert told["functionsMissingFrom"] is None
+
+
+def test_functions_that_a_person_may_not_see_do_not_count_as_missing(backed_up: Simulation) -> None:
+    plugin = Plugin(backed_up.fork())
+    uninstall(plugin.simulation)
+    plugin.kube = WithoutRights(plugin.simulation.kube, FUNCTION.kind)
+    assert plugin.run("status", "small").endswith("All is as wanted.\n")
+
+
+class WithoutRights:
+    """An API server that refuses to show objects of one kind."""
+
+    def __init__(self, kube: Any, kind: Kind) -> None:
+        self._kube, self._kind = kube, kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kube, name)
+
+    def get(self, ref: Ref) -> Any:
+        if ref.kind == self._kind:
+            raise MissingRight(f"{ref.kind.plural} is forbidden")
+        return self._kube.get(ref)
 
 
 def test_a_plan_is_what_the_function_then_does(backed_up: Simulation) -> None:
