@@ -229,8 +229,9 @@ def _conditions(cluster: ZooKeeperCluster, now: datetime) -> Iterator[str]:
 def _waits(seen: Overview, width: int) -> Iterator[str]:
     if seen.functions_missing_from is not None:
         yield from wrapped(
-            f"No functions are installed in namespace {seen.functions_missing_from}: the status above is as "
-            "they left it, and nothing is done for this ensemble (docs/operations/install.md).",
+            f"No functions are installed in namespace {seen.functions_missing_from}: the status "
+            "above is as they left it, and nothing is done for this ensemble "
+            "(docs/operations/install.md).",
             width,
         )
     elif is_as_wanted(seen.cluster):

@@ -1,4 +1,4 @@
-"""Which tests stay together when several processes share them.
+"""Which tests stay together when several processes share them, and which begin first.
 
 A file of the contract or system tests shares what takes long to start (an ensemble, a store, a
 platform's namespace), so all of it goes to one process; every other test goes wherever is room.
@@ -6,19 +6,30 @@ platform's namespace), so all of it goes to one process; every other test goes w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 TOGETHER = ("tests/contract/", "tests/system/")
-# It starts a platform of its own and needs no other.
-APART = "tests/system/test_newcomer.py"
+# These start platforms of their own and need no other.
+APART = ("tests/system/test_newcomer.py", "tests/system/test_platform_life.py")
+# Few tests that take long: what begins last should be over soon.
+LONG = (
+    "tests/contract/test_backup_contract.py",
+    "tests/contract/test_closed_plaintext.py",
+    "tests/system/test_cluster_scale.py",
+    "tests/system/test_cluster_disks.py",
+    "tests/system/test_cluster_delete.py",
+    "tests/system/test_events_delivery.py",
+    "tests/system/test_idle.py",
+)
 # So many processes may have a platform for all their tests: starting one costs 15 s of a processor.
 PLATFORMS = 2
 
 
 class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no types.
-    """What `--dist loadgroup` means here: files with the most tests first.
+    """What `--dist loadgroup` means here: long files first, then those with the most tests.
 
     One process more than there are to be platforms runs what needs none of them, and ends.
 
@@ -30,15 +41,26 @@ class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no ty
         return nodeid.partition("::")[0] if nodeid.startswith(TOGETHER) else nodeid
 
     def _assign_work_unit(self, node: Any) -> None:
-        if APART in self.workqueue and self._has_one_more():
-            self.workqueue.move_to_end(APART, last=False)
+        """Give `node` the file that the queue begins with."""
+        takes_these = self._is_apart(node) or not any(map(self._is_apart, self.nodes))
+        if takes_these and len(self.nodes) > PLATFORMS:
+            self._move(APART, last=False)
+        else:
+            self._move(LONG, last=False)
+            self._move(APART, last=True)
         super()._assign_work_unit(node)
 
-    def _reschedule(self, node: Any) -> None:
-        if APART in self.assigned_work[node] and self._has_one_more() and not node.shutting_down:
-            node.shutdown()
-        else:
-            super()._reschedule(node)
+    def _move(self, scopes: Sequence[str], *, last: bool) -> None:
+        for scope in scopes if last else reversed(scopes):
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=last)
 
-    def _has_one_more(self) -> bool:
-        return len(self.nodes) > PLATFORMS
+    def _reschedule(self, node: Any) -> None:
+        if not self._is_apart(node) or any(scope in self.workqueue for scope in APART):
+            super()._reschedule(node)
+        elif not node.shutting_down:
+            node.shutdown()
+
+    def _is_apart(self, node: Any) -> bool:
+        """Whether this is the one process more, which has begun with what needs no platform."""
+        return any(scope in self.assigned_work[node] for scope in APART)

@@ -17,8 +17,8 @@ from typing import Any
 
 # gunicorn passes the connection on; another server may not.
 CONNECTION = "gunicorn.socket"
-# `tcpi_last_data_recv` in `struct tcp_info` of linux/tcp.h: milliseconds since data came last, after
-# eight bytes and eleven words of 32 bits. The kernel counts them in ticks of 10 ms at most.
+# `tcpi_last_data_recv` in `struct tcp_info` of linux/tcp.h: milliseconds since data came last,
+# after eight bytes and eleven words of 32 bits. The kernel counts in ticks of 10 ms at most.
 LAST_DATA = struct.Struct("=52xI")
 GRAIN = 0.02
 
@@ -59,7 +59,7 @@ def arrival(environ: Mapping[str, Any]) -> float | None:
         return None
     try:
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA.size)
-        (milliseconds,) = LAST_DATA.unpack(told)
+        milliseconds: int = LAST_DATA.unpack(told)[0]
     except (OSError, struct.error):
         return None
     return time.monotonic() - milliseconds / 1000 + GRAIN

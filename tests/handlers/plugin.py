@@ -14,19 +14,33 @@ from functions.api.kinds import Ref
 from functions.planning.ensemble import DiskReport, EnsembleConfig, ServerStats
 from kubectl_zk.__main__ import Command, command_of, parsed
 from kubectl_zk.counters import Counters
-from kubectl_zk.installed import DEPLOYED_AS, NAMESPACE
+from kubectl_zk.installed import DEPLOYED_AS, FUNCTION, NAMESPACE
 from kubectl_zk.problem import Problem, problem_of
 from kubectl_zk.session import Session
 from kubectl_zk.terminal import Terminal
 from tests.handlers.conftest import Simulation
 
-FUNCTION = Ref(DEPLOYED_AS[0], NAMESPACE, "reconcile-cluster")
-INSTALLED = {
-    "apiVersion": FUNCTION.kind.api_version,
-    "kind": FUNCTION.kind.name,
-    "metadata": {"namespace": FUNCTION.namespace, "name": FUNCTION.name},
-    "spec": {"template": {"spec": {"containers": [{"image": "zookeeper-functions:latest"}]}}},
-}
+
+@dataclass(frozen=True)
+class WithFunctions:
+    """The API server with the functions deployed in a namespace, which not everybody may see."""
+
+    kube: Any
+    namespace: str = NAMESPACE
+    is_denied: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kube, name)
+
+    def get(self, ref: Ref) -> Any:
+        if ref.kind not in DEPLOYED_AS:
+            return self.kube.get(ref)
+        if self.is_denied:
+            raise MissingRight(f"{ref.kind.plural} is forbidden")
+        if ref != Ref(DEPLOYED_AS[0], self.namespace, FUNCTION):
+            return None
+        container = {"image": "zookeeper-functions:latest"}
+        return {"spec": {"template": {"spec": {"containers": [container]}}}}
 
 
 @dataclass
@@ -66,9 +80,6 @@ class Plugin:
     code: int = 0
     meanwhile: Callable[[], None] = lambda: None
 
-    def __post_init__(self) -> None:
-        self.simulation.kube.load([INSTALLED])
-
     def run(self, *words: str) -> str:
         """Run one command; return its standard output, or the sentence of its problem."""
         out, beside = io.StringIO(), io.StringIO()
@@ -89,7 +100,7 @@ class Plugin:
     def _session(self, out: io.StringIO, beside: io.StringIO, *, is_json: bool) -> Session:
         answers = self.answers
         return Session(
-            kube=self.kube or self.simulation.kube,
+            kube=self.kube or WithFunctions(self.simulation.kube),
             servers=SimulatedServers(self.simulation.zookeeper, self.denied),
             programs=self.simulation.programs,
             namespace=self.namespace,

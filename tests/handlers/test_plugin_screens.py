@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from functions.api.errors import MissingRight
-from functions.api.kinds import POD, STATEFUL_SET, Kind, Ref
+from functions.api.kinds import POD, STATEFUL_SET, Ref
 from tests.expected import TESTS, check_text
 from tests.handlers.conftest import Simulation
-from tests.handlers.plugin import FUNCTION, INSTALLED, Plugin
+from tests.handlers.plugin import Plugin, WithFunctions
 
 GOLDEN = TESTS / "golden" / "plugin"
 WIDTH = 80
@@ -125,19 +123,12 @@ def test_what_may_not_be_asked_is_said_and_not_guessed(backed_up: Simulation, co
     check_text(GOLDEN / f"{command}-without-exec.txt", shown)
 
 
-def uninstall(simulation: Simulation) -> None:
-    found = simulation.kube.get(FUNCTION)
-    assert found is not None
-    simulation.kube.delete(FUNCTION, uid=found["metadata"]["uid"])
-
-
 def test_a_status_that_nobody_keeps_up_to_date_says_so(backed_up: Simulation) -> None:
     plugin = Plugin(backed_up.fork())
     assert plugin.run("status", "small").endswith("All is as wanted.\n")
-    uninstall(plugin.simulation)
+    plugin.kube = WithFunctions(plugin.simulation.kube, "nowhere")
     check_text(GOLDEN / "status-uninstalled.txt", plugin.run("status", "small"))
-    told = json.loads(plugin.run("status", "small", "-o", "json"))
-    assert told["functionsMissingFrom"] == "zookeeper-functions"
+    assert missing_from(plugin) == "zookeeper-functions"
 
 
 def test_functions_are_looked_for_where_the_agents_send_their_events(backed_up: Simulation) -> None:
@@ -145,39 +136,24 @@ def test_functions_are_looked_for_where_the_agents_send_their_events(backed_up: 
     found = plugin.simulation.kube.get(Ref(STATEFUL_SET, "default", "small"))
     assert found is not None
     for container in found["spec"]["template"]["spec"]["containers"]:
-        container["env"] = [
-            *container.get("env", ()),
-            {"name": "BROKER_URL", "value": "http://ingress.example.com/team-a/zookeeper"},
-        ]
+        url = {"name": "BROKER_URL", "value": "http://ingress.example.com/team-a/zookeeper"}
+        container["env"] = [*container.get("env", ()), url]
     plugin.simulation.kube.put(found)
-    told = json.loads(plugin.run("status", "small", "-o", "json"))
-    assert told["functionsMissingFrom"] == "team-a"
-    elsewhere = {**INSTALLED, "metadata": {"namespace": "team-a", "name": FUNCTION.name}}
-    plugin.simulation.kube.put(elsewhere)
-    told = json.loads(plugin.run("status", "small", "-o", "json"))
-    assert told["functionsMissingFrom"] is None
+    assert missing_from(plugin) == "team-a"
+    plugin.kube = WithFunctions(plugin.simulation.kube, "team-a")
+    assert missing_from(plugin) is None
 
 
 def test_functions_that_a_person_may_not_see_do_not_count_as_missing(backed_up: Simulation) -> None:
     plugin = Plugin(backed_up.fork())
-    uninstall(plugin.simulation)
-    plugin.kube = WithoutRights(plugin.simulation.kube, FUNCTION.kind)
+    plugin.kube = WithFunctions(plugin.simulation.kube, "nowhere", is_denied=True)
     assert plugin.run("status", "small").endswith("All is as wanted.\n")
 
 
-class WithoutRights:
-    """An API server that refuses to show objects of one kind."""
-
-    def __init__(self, kube: Any, kind: Kind) -> None:
-        self._kube, self._kind = kube, kind
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._kube, name)
-
-    def get(self, ref: Ref) -> Any:
-        if ref.kind == self._kind:
-            raise MissingRight(f"{ref.kind.plural} is forbidden")
-        return self._kube.get(ref)
+def missing_from(plugin: Plugin) -> str | None:
+    told = json.loads(plugin.run("status", "small", "-o", "json"))
+    missing: str | None = told["functionsMissingFrom"]
+    return missing
 
 
 def test_a_plan_is_what_the_function_then_does(backed_up: Simulation) -> None:
