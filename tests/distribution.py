@@ -15,15 +15,7 @@ TOGETHER = ("tests/contract/", "tests/system/")
 # These start platforms of their own and need no other.
 APART = ("tests/system/test_newcomer.py", "tests/system/test_platform_life.py")
 # Few tests that take long: what begins last should be over soon.
-LONG = (
-    "tests/contract/test_backup_contract.py",
-    "tests/contract/test_closed_plaintext.py",
-    "tests/system/test_cluster_scale.py",
-    "tests/system/test_cluster_disks.py",
-    "tests/system/test_cluster_delete.py",
-    "tests/system/test_events_delivery.py",
-    "tests/system/test_idle.py",
-)
+LONG = ("tests/contract/test_backup_contract.py", "tests/contract/test_closed_plaintext.py")
 # So many processes may have a platform for all their tests: starting one costs 15 s of a processor.
 PLATFORMS = 2
 

@@ -174,22 +174,24 @@ def answer(
     """Return the answer to one request, which had arrived by then; never raises."""
     if method != "POST":
         return Answer(405, "Send a CloudEvent by POST.")
+    begun = time.monotonic()
     try:
         event = replace(parse_event(headers, body), arrived=arrived)
         with (
             bound(function=function.name, event=event.id),
             following(trace_of(event.attributes, headers)),
         ):
-            return _told(event, deliver(function, event, connect))
+            return _told(event, deliver(function, event, connect), time.monotonic() - begun)
     except InvalidEvent as error:
         log.warning("bad event", extra={"function": function.name, "why": str(error)})
         return Answer(400, str(error))
 
 
-def _told(event: Event, reply: Answer) -> Answer:
+def _told(event: Event, reply: Answer, seconds: float) -> Answer:
     """Log that an event was answered: otherwise one that needed no step would leave no line."""
+    told = {"status": reply.status, "seconds": round(seconds, 3)}
     about = event.attributes.get("subject", "")
-    log.info("answered", extra={"status": reply.status, "type": event.type, "subject": about})
+    log.info("answered", extra={**told, "type": event.type, "subject": about})
     return reply
 
 

@@ -106,7 +106,8 @@ class PodNetworks:
         """Remove a pod's network; the interfaces go with the namespace."""
         name = namespace_name(uid)
         with contextlib.suppress(NetworkFailure):
-            await _ip(f"link delete {link_name(uid)}\n")
+            # What the bridge knows of the address would let callers wait for an answer.
+            await _ip(f"link delete {link_name(uid)}\nneighbour delete {address} dev {BRIDGE}\n")
         with contextlib.suppress(NetworkFailure):
             await _ip(f"netns delete {name}\n")
         self._pool.give_back(address)
