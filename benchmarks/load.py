@@ -22,7 +22,7 @@ from contextlib import contextmanager
 
 from benchmarks.figures import Figure
 from benchmarks.herd import namespaces
-from benchmarks.load_bounds import Cost, broken
+from benchmarks.load_bounds import CHANGE, RESYNC, STIR, Cost, broken
 from benchmarks.requests import Requests
 from benchmarks.running import NAMESPACE, Failed, Say, start_inside
 from benchmarks.services import Held, processor_seconds
@@ -81,9 +81,9 @@ class Herd:
         self._until_calm(Requests(self._logs), Held())
         for name, act in (
             (IDLE, lambda: time.sleep(IDLE_SECONDS)),
-            ("a resync of all", self._tick),
-            ("a change of each", lambda: self._do("change", size)),
-            ("ten events of each pod", lambda: self._do("stir", size)),
+            (RESYNC, self._tick),
+            (CHANGE, lambda: self._do("change", size)),
+            (STIR, lambda: self._do("stir", size)),
         ):
             self._say(f"{size} clusters: {name}")
             yield name, self._cost(size, act)

@@ -9,11 +9,16 @@ from itertools import pairwise
 # 150 MB.
 MOST_MEMORY_MIB = 143.0
 # Growth per cluster from one size to the next larger one; 1 is linear.
-MOST_GROWTH_OF_REQUESTS = 1.25
+MOST_GROWTH_OF_WRITES = 1.25
 MOST_GROWTH_OF_TIME = 2.0
 # A few clusters take so little time that a second more or less is a multiple, and more of their
 # events come together.
 FEWEST_COMPARED = 100
+# Reads per cluster when every delivery makes a look of its own, which is what they cost at most:
+# measured 23, 191 and 111 before events that queue were answered together, however many clusters.
+# Now it depends on how many wait at the same time, so growth from a cheap size says nothing.
+RESYNC, CHANGE, STIR = "a resync of all", "a change of each", "ten events of each pod"
+MOST_READS = {RESYNC: 25.0, CHANGE: 200.0, STIR: 115.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,11 @@ def broken(found: Mapping[str, Sequence[Cost]], idle: str) -> list[str]:
     return [
         f"{costs_of.clusters} clusters, {name}: {problem}"
         for name, costs in found.items()
-        for costs_of, problem in (*_alone(costs, may_write=name != idle), *_grown(costs))
+        for costs_of, problem in (
+            *_alone(costs, may_write=name != idle),
+            *_read(costs, MOST_READS.get(name)),
+            *_grown(costs),
+        )
     ]
 
 
@@ -60,14 +69,23 @@ def _alone(costs: Sequence[Cost], *, may_write: bool) -> Iterator[tuple[Cost, st
             yield cost, f"{cost.writes} requests wrote although nothing happened"
 
 
+def _read(costs: Sequence[Cost], most: float | None) -> Iterator[tuple[Cost, str]]:
+    for cost in costs:
+        if most is not None and cost.reads > most * cost.clusters:
+            each = cost.reads / cost.clusters
+            yield (
+                cost,
+                f"{each:.0f} reads per cluster, {most:.0f} if each delivery looked for itself",
+            )
+
+
 def _grown(costs: Sequence[Cost]) -> Iterator[tuple[Cost, str]]:
     for less, more in pairwise(sorted(costs, key=lambda cost: cost.clusters)):
         if less.clusters < FEWEST_COMPARED:
             continue
         times = more.clusters / less.clusters
         for what, small, large, most in (
-            ("reads", less.reads, more.reads, MOST_GROWTH_OF_REQUESTS),
-            ("writes", less.writes, more.writes, MOST_GROWTH_OF_REQUESTS),
+            ("writes", less.writes, more.writes, MOST_GROWTH_OF_WRITES),
             ("seconds", less.seconds, more.seconds, MOST_GROWTH_OF_TIME),
             ("processor time", less.processor, more.processor, MOST_GROWTH_OF_TIME),
         ):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hollow import Servers
-from benchmarks.load_bounds import Cost, broken
+from benchmarks.load_bounds import MOST_READS, Cost, broken
 from benchmarks.processes import memory_of, memory_together
 from benchmarks.requests import Requests
 from functions.adapters.words import parse_conf, parse_stats
@@ -39,7 +39,6 @@ def test_a_linear_curve_breaks_no_bound() -> None:
         pytest.param(replace(THOUSAND, memory=144.0), "scale held 144 MiB of 143", id="memory"),
         pytest.param(replace(THOUSAND, given_up=1), "1 events were given up", id="given-up"),
         pytest.param(replace(THOUSAND, writes=3), "3 requests wrote although", id="idle-writes"),
-        pytest.param(replace(THOUSAND, reads=26_000), "reads per cluster grew 1.30", id="reads"),
         pytest.param(replace(THOUSAND, seconds=201), "seconds per cluster grew 2.01", id="time"),
         pytest.param(replace(THOUSAND, processor=200), "processor time per", id="processor"),
     ],
@@ -55,6 +54,19 @@ def test_who_is_asked_to_do_something_may_write() -> None:
     assert broken({"change": wrote}, "idle") == []
     wrote[1] = replace(THOUSAND, writes=1300)
     assert "writes per cluster grew 1.30 times from 100 on" in broken({"change": wrote}, "")[0]
+
+
+@pytest.mark.parametrize(("action", "most"), MOST_READS.items(), ids=MOST_READS.keys())
+def test_no_cluster_costs_more_reads_than_a_look_for_each_delivery(
+    action: str, most: float
+) -> None:
+    costs = [replace(it, reads=int(most * it.clusters)) for it in (TEN, HUNDRED, THOUSAND)]
+    assert broken({action: costs}, "idle") == []
+    costs[0] = replace(TEN, reads=int(most * 10) + 10)
+    (said,) = broken({action: costs}, "idle")
+    assert said.startswith(
+        f"10 clusters, {action}: {most + 1:.0f} reads per cluster, {most:.0f} if"
+    )
 
 
 def test_what_a_few_clusters_cost_binds_nobody() -> None:
