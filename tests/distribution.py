@@ -6,7 +6,7 @@ platform's namespace), so all of it goes to one process; every other test goes w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -14,8 +14,15 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 TOGETHER = ("tests/contract/", "tests/system/")
 # These start platforms of their own and need no other.
 APART = ("tests/system/test_newcomer.py", "tests/system/test_platform_life.py")
-# Few tests that take long: what begins last should be over soon.
-LONG = ("tests/contract/test_backup_contract.py", "tests/contract/test_closed_plaintext.py")
+# Files of few tests that take long count as so many: what begins last should be over soon.
+COUNTS_AS = {
+    "tests/contract/test_backup_contract.py": 1000,
+    "tests/contract/test_closed_plaintext.py": 1000,
+    "tests/system/test_cluster_scale.py": 15,
+    "tests/system/test_events_delivery.py": 12,
+    "tests/system/test_cluster_delete.py": 10,
+    "tests/system/test_idle.py": 8,
+}
 # So many processes may have a platform for all their tests: starting one costs 15 s of a processor.
 PLATFORMS = 2
 
@@ -35,17 +42,17 @@ class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no ty
     def _assign_work_unit(self, node: Any) -> None:
         """Give `node` the file that the queue begins with."""
         takes_these = self._is_apart(node) or not any(map(self._is_apart, self.nodes))
-        if takes_these and len(self.nodes) > PLATFORMS:
-            self._move(APART, last=False)
-        else:
-            self._move(LONG, last=False)
-            self._move(APART, last=True)
+        is_first = takes_these and len(self.nodes) > PLATFORMS
+        ordered = sorted(self.workqueue.items(), key=lambda unit: self._place(*unit, is_first))
+        for scope, _ in ordered:
+            self.workqueue.move_to_end(scope)
         super()._assign_work_unit(node)
 
-    def _move(self, scopes: Sequence[str], *, last: bool) -> None:
-        for scope in scopes if last else reversed(scopes):
-            if scope in self.workqueue:
-                self.workqueue.move_to_end(scope, last=last)
+    def _place(self, scope: str, tests: Mapping[str, bool], is_first: bool) -> tuple[int, int]:
+        """Where a file stands in the queue: those that need no platform first, or else last."""
+        if scope in APART:
+            return (-1 if is_first else 1), APART.index(scope)
+        return 0, -COUNTS_AS.get(scope, len(tests))
 
     def _reschedule(self, node: Any) -> None:
         if not self._is_apart(node) or any(scope in self.workqueue for scope in APART):
