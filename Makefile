@@ -25,6 +25,8 @@ endif
 # tests are to reach every branch. Tracing takes half as long again, so it is left out elsewhere.
 QUICK := "not large and not thorough and not soak"
 DECIDING := tests/handlers $(shell grep -lE 'functions[.](planning|manifests)' tests/unit/test_*.py)
+# Importing the others to leave all of their tests out would take each process five seconds more.
+THOROUGH := tests/contract $(shell grep -l 'thorough' tests/handlers/*.py tests/unit/*.py)
 # The long scenarios; SCENARIOS chooses by words of their files and names, as pytest's -k does.
 LONG := tests/model tests/unit tests/handlers tests/contract tests/system
 SCENARIOS ?=
@@ -70,7 +72,7 @@ check: $(INSTALLED) ## Everything fast: format, lint, types, layers, unit and ha
 test: setup ## All tests, on real servers and a real control plane; measures the branches they reach
 	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) --cov=functions $(DECIDING)
 	@$(BIN)/pytest -q -n 3 --dist worksteal -m $(QUICK) $(filter-out $(DECIDING),$(wildcard tests/unit/test_*.py)) tests/model
-	@GOGC=400 $(BIN)/pytest -q -n 4 --dist loadgroup -m "(contract or thorough) and not soak" tests/contract tests/handlers tests/unit
+	@GOGC=400 $(BIN)/pytest -q -n 4 --dist loadgroup -m "(contract or thorough) and not soak" $(THOROUGH)
 	@GOGC=400 $(BIN)/pytest -q -n 3 --dist loadgroup -m "not soak" tests/system
 
 soak: setup ## The long scenarios, under a continuous writer (SCENARIOS='restore or roll' ROUNDS=5)

@@ -21,6 +21,7 @@ COUNTS_AS = {
     "tests/system/test_cluster_scale.py": 15,
     "tests/system/test_events_delivery.py": 12,
     "tests/system/test_cluster_delete.py": 10,
+    "tests/system/test_cluster_disks.py": 9,
     "tests/system/test_idle.py": 8,
 }
 # So many processes may have a platform for all their tests: starting one costs 15 s of a processor.
@@ -43,7 +44,9 @@ class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no ty
         """Give `node` the file that the queue begins with."""
         takes_these = self._is_apart(node) or not any(map(self._is_apart, self.nodes))
         is_first = takes_these and len(self.nodes) > PLATFORMS
-        ordered = sorted(self.workqueue.items(), key=lambda unit: self._place(*unit, is_first))
+        ordered = sorted(
+            self.workqueue.items(), key=lambda unit: self._place(unit[0], unit[1], is_first)
+        )
         for scope, _ in ordered:
             self.workqueue.move_to_end(scope)
         super()._assign_work_unit(node)
