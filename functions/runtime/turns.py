@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -42,31 +43,28 @@ class Turns:
     def of(self, key: Hashable, arrived: float | None = None) -> Iterator[bool]:
         """Wait for the turn; yields False when there is nothing to do with it.
 
-        That is at once when somebody else waits for it already, and else when a look that was
-        finished had begun after `arrived` (seconds of the clock; None: not known). A look that
-        raises was not finished.
+        That is at once when somebody else waits for it already, who looks for this one too, and
+        else when a look that was finished had begun after `arrived` (seconds of the clock; None:
+        not known) and after all that was left to it had arrived. A look that raises was not
+        finished.
         """
         with self._guard:
             turn = self._turns.setdefault(key, _Turn())
-            is_needed = not turn.is_awaited
-            turn.is_awaited = True
-        if not is_needed:
+            is_left_to_another = turn.is_awaited
+            turn.await_for(math.inf if arrived is None else arrived)
+        if is_left_to_another:
             yield False
             return
         with turn.lock:
-            # From here on it looks: whoever comes now may know of something newer.
-            turn.is_awaited = False
-            if self._has_looked_since(arrived, key):
+            with self._guard:
+                # No longer awaited: whoever comes now may know of something newer.
+                newest, looked = turn.take(), self._looks.get(key, -math.inf)
+            if newest < looked:
                 yield False
                 return
             begun = self._clock()
             yield True
             self._remember(key, begun)
-
-    def _has_looked_since(self, arrived: float | None, key: Hashable) -> bool:
-        with self._guard:
-            begun = self._looks.get(key)
-        return arrived is not None and begun is not None and arrived < begun
 
     def _remember(self, key: Hashable, begun: float) -> None:
         with self._guard:
@@ -83,6 +81,20 @@ class Turns:
 
 
 class _Turn:
+    """A lock, and when the newest event arrived that is left to the one that waits for it."""
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.is_awaited = False
+        self._newest: float | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        return self._newest is not None
+
+    def await_for(self, arrived: float) -> None:
+        self._newest = arrived if self._newest is None else max(self._newest, arrived)
+
+    def take(self) -> float:
+        newest, self._newest = self._newest, None
+        assert newest is not None, "only who waits takes it"
+        return newest

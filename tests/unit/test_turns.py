@@ -131,6 +131,22 @@ def test_an_event_that_waited_for_a_look_begun_before_it_came_is_looked_at() -> 
         assert later.result(SECONDS)
 
 
+@pytest.mark.parametrize("arrived", [7.0, None], ids=["after-the-look-began", "nobody-knows"])
+def test_what_was_left_to_one_that_waits_is_looked_at_though_its_own_event_needs_no_look(
+    arrived: float | None,
+) -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    clock.now = 5.0
+    with ThreadPoolExecutor(1) as threads:
+        with turns.of("one"):
+            waits = threads.submit(_takes, turns, "one", 4.0)
+            _until_awaited(turns)
+            assert not _takes(turns, "one", arrived), "left to the one that waits"
+            assert not _takes(turns, "one", 3.0), "an older one takes nothing back"
+        assert waits.result(SECONDS)
+
+
 def test_only_so_many_looks_are_remembered_and_the_oldest_are_forgotten() -> None:
     clock = Clock()
     turns = Turns(clock, most=2)
