@@ -41,14 +41,12 @@ class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no ty
         return nodeid.partition("::")[0] if nodeid.startswith(TOGETHER) else nodeid
 
     def _assign_work_unit(self, node: Any) -> None:
-        """Give `node` the file that the queue begins with."""
+        """Put the file that `node` is to get at the beginning of the queue, where it is taken."""
         takes_these = self._is_apart(node) or not any(map(self._is_apart, self.nodes))
         is_first = takes_these and len(self.nodes) > PLATFORMS
-        ordered = sorted(
-            self.workqueue.items(), key=lambda unit: self._place(unit[0], unit[1], is_first)
-        )
-        for scope, _ in ordered:
-            self.workqueue.move_to_end(scope)
+        units = self.workqueue.items()
+        first, _ = min(units, key=lambda unit: self._place(unit[0], unit[1], is_first))
+        self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)
 
     def _place(self, scope: str, tests: Mapping[str, bool], is_first: bool) -> tuple[int, int]:

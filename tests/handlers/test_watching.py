@@ -125,6 +125,8 @@ def test_every_line_about_an_event_carries_its_trace(
     with connected(simulation.world()):
         _send(clients["observe"], "scale", headers, **attributes)
     assert {"step", "answered"} <= {line["message"] for line in lines()}
+    (took,) = (line["seconds"] for line in lines() if line["message"] == "answered")
+    assert 0 <= took < 60
     traces = {line["trace"] for line in lines()}
     assert len(traces) == 1
     assert traces == {trace} or not trace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import urllib.request
@@ -96,6 +97,41 @@ spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 """
 ASK_ITSELF = "import urllib.request as u; print(u.urlopen('http://by-node', timeout=5).status)"
 
+PAIR = """
+apiVersion: v1
+kind: Pod
+metadata: {name: caller}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: debian:12
+    command: [python3, -m, http.server, "8080"]
+    workingDir: /tmp
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: called}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: debian:12
+    command: [python3, -m, http.server, "8080"]
+    workingDir: /tmp
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+"""
+# What `socket` raises after its two seconds has no number.
+CALL = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 8080), 2).close()
+    print("connected")
+except OSError as error:
+    print(error.errno)
+"""
+
 CLAIM = """
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -128,6 +164,24 @@ def test_an_unknown_name_is_refused_at_once(platform: Platform) -> None:
     # `timeout` ends with 124 when it had to end the command; getent says 2 for an unknown name.
     found = platform.run("timeout", "2", "getent", "hosts", "nobody.default", check=False)
     assert found.returncode == 2
+
+
+def test_who_calls_a_pod_that_is_gone_is_told_so_at_once(
+    platform: Platform, namespace: str
+) -> None:
+    platform.kubectl("apply", "-n", namespace, "-f", "-", input=PAIR)
+    wait = ("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+    platform.kubectl(*wait, "-n", namespace)
+    called = json.loads(platform.kubectl("get", "pod", "called", "-n", namespace, "-o=json").stdout)
+
+    def call() -> str:
+        command = ("python3", "-c", CALL, called["status"]["podIP"])
+        return platform.kubectl("exec", "caller", "-n", namespace, "--", *command).stdout.strip()
+
+    assert call() == "connected"
+    platform.kubectl("delete", "pod", "called", "-n", namespace, "--timeout=30s")
+    eventually(lambda: call() != "connected", what="the end of the pod's network")
+    assert call() == str(errno.EHOSTUNREACH)
 
 
 def test_the_api_server_is_reached_through_its_service(platform: Platform) -> None:

@@ -39,6 +39,7 @@ def test_a_linear_curve_breaks_no_bound() -> None:
         pytest.param(replace(THOUSAND, memory=144.0), "scale held 144 MiB of 143", id="memory"),
         pytest.param(replace(THOUSAND, given_up=1), "1 events were given up", id="given-up"),
         pytest.param(replace(THOUSAND, writes=3), "3 requests wrote although", id="idle-writes"),
+        pytest.param(replace(THOUSAND, reads=26_000), "reads per cluster grew 1.30", id="reads"),
         pytest.param(replace(THOUSAND, seconds=201), "seconds per cluster grew 2.01", id="time"),
         pytest.param(replace(THOUSAND, processor=200), "processor time per", id="processor"),
     ],
